@@ -1,0 +1,31 @@
+# make demo: separate the example and print what came out.    make test: run the tests.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test lint nightly bench parity
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[test]'
+	touch $@ $(VENV)/.installed
+
+demo: $(VENV)/.installed
+	$(BIN)/otowake separate examples/two-talkers.flac -o demo
+	$(BIN)/otowake evaluate examples/two-talkers-ref1.flac examples/two-talkers-ref2.flac --estimate demo/*-source*.flac --mixture examples/two-talkers.flac
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n auto -q
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+nightly: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n auto -q -m 'slow or not slow'

@@ -1,0 +1,183 @@
+"""How well a method separates the mixtures: one STFT for everybody, one measure, one line of JSON a run.
+
+A method is an `Entry`: a function from X (m, f, t) to Y (n, f, t), the parts at microphone 1.  `run` appends
+a line to a file for every (mixture, entry, STFT, seed) that the file does not have yet, so that it may be
+stopped and started at will; `table` sums the file up.
+
+    python experiments/quality/score.py RESULTS.jsonl ...        prints the table
+"""
+
+import json
+import statistics
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import fast_bss_eval
+import numpy as np
+import torch
+from scipy.signal import istft, stft
+
+if TYPE_CHECKING:
+    from mixtures import Mixture
+
+Separate = Callable[[np.ndarray, int, int, int], np.ndarray]  # X, bases, iterations, seed -> Y
+
+TAPS = 512  # of the filter that BSS eval allows a reference to go through
+BASES = {
+    "speech2": 2,
+    "speech3": 2,
+    "office2": 2,
+    "music2": 10,
+    "music3": 10,
+}  # of every source, if it has any
+Key = tuple[Any, ...]
+Runs = dict[str, dict[str, list[float]]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A method in the comparison.  seeds: how many different starts; 1 where nothing in it is random."""
+
+    name: str
+    iterations: int
+    seeds: int
+    separate: Separate
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A Hann STFT by scipy, scaled so that the mean power of the mixture's bins is 1."""
+
+    n_fft: int
+    hop: int
+
+    def analyse(self, x: np.ndarray) -> tuple[np.ndarray, float]:
+        """(m, samples) to (m, f, t) and the scale that was taken out of it."""
+        X = stft(x, window="hann", nperseg=self.n_fft, noverlap=self.n_fft - self.hop)[2]
+        scale = float(np.sqrt((np.abs(X) ** 2).mean()))
+        return X / scale, scale
+
+    def synthesise(self, Y: np.ndarray, scale: float, samples: int) -> np.ndarray:
+        """(n, f, t) to (n, samples)."""
+        y = istft(scale * Y, window="hann", nperseg=self.n_fft, noverlap=self.n_fft - self.hop)[1]
+        return y[..., :samples]
+
+
+GRIDS = (Grid(4096, 1024), Grid(2048, 512))
+
+
+def sdr(images: np.ndarray, estimates: np.ndarray, permute: bool = True) -> np.ndarray:
+    """(n,) SDR in dB of BSS eval version 3, (n, samples) against (n, samples), in the best permutation."""
+    pair = [torch.from_numpy(np.ascontiguousarray(x, dtype=np.float64)) for x in (images, estimates)]
+    return fast_bss_eval.bss_eval_sources(*pair, filter_length=TAPS, compute_permutation=permute)[0].numpy()
+
+
+def unprocessed(mixture: "Mixture") -> np.ndarray:
+    """(n,) SDR in dB of microphone 1 as it is."""
+    return sdr(mixture.images, np.repeat(mixture.mixture[:1], len(mixture.images), axis=0), permute=False)
+
+
+def measure(mixture: "Mixture", entry: Entry, grid: Grid, seed: int) -> dict[str, Any]:
+    """One run: SDR improvements in dB and CPU seconds, or the error that ended it."""
+    X, scale = grid.analyse(mixture.mixture)
+    start = time.process_time()
+    try:
+        Y = entry.separate(X, BASES[mixture.kind], entry.iterations, seed)
+    except (np.linalg.LinAlgError, FloatingPointError) as why:
+        return {"error": f"{type(why).__name__}: {why}"}
+    seconds = time.process_time() - start
+    y = grid.synthesise(Y, scale, mixture.mixture.shape[1])
+    if not np.isfinite(y).all():
+        return {"error": "the estimate is not finite", "cpu_s": round(seconds, 3)}
+    gain = sdr(mixture.images, y) - unprocessed(mixture)
+    return {"sdri": [round(float(g), 3) for g in gain], "cpu_s": round(seconds, 3)}
+
+
+def run(mixtures: Iterable["Mixture"], entries: Sequence[Entry], grids: Sequence[Grid], path: Path) -> None:
+    """Appends to `path` what it does not have yet."""
+    torch.set_num_threads(1)
+    done = {_key(line) for line in lines(path)}
+    for mixture in mixtures:
+        for line, entry, grid in _plan(mixture, entries, grids):
+            if _key(line) not in done:
+                line |= measure(mixture, entry, grid, line["seed"])
+                _append(path, line)
+                print(*_key(line), line.get("sdri", line.get("error")), file=sys.stderr, flush=True)
+
+
+def _plan(
+    mixture: "Mixture", entries: Sequence[Entry], grids: Sequence[Grid]
+) -> Iterator[tuple[dict[str, Any], Entry, Grid]]:
+    before = [round(float(value), 3) for value in unprocessed(mixture)]
+    for grid in grids:
+        for entry in entries:
+            for seed in range(entry.seeds):
+                yield _line(mixture, entry, grid, seed) | {"unprocessed": before}, entry, grid
+
+
+def _line(mixture: "Mixture", entry: Entry, grid: Grid, seed: int) -> dict[str, Any]:
+    return {
+        "mixture": mixture.name,
+        "kind": mixture.kind,
+        "method": entry.name,
+        "n_fft": grid.n_fft,
+        "hop": grid.hop,
+        "bases": BASES[mixture.kind],
+        "iterations": entry.iterations,
+        "seed": seed,
+    }
+
+
+def _key(line: dict[str, Any]) -> Key:
+    return tuple(line[word] for word in ("mixture", "method", "n_fft", "hop", "bases", "iterations", "seed"))
+
+
+def _append(path: Path, line: dict[str, Any]) -> None:
+    cut_off = path.exists() and not path.read_bytes().endswith(b"\n")  # a run that was killed while it wrote
+    with path.open("a", encoding="utf-8") as file:
+        file.write("\n" * cut_off + json.dumps(line) + "\n")
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    """What a file of results holds; a line that was cut off is left out."""
+    found = []
+    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            found.append(json.loads(text))
+        except json.JSONDecodeError:
+            continue
+    return found
+
+
+def table(paths: Sequence[Path]) -> str:
+    """Mean SDR improvement in dB: the median over mixtures of their medians over seeds, a column a kind."""
+    text = [_row("STFT", "method", "steps", [*BASES, "all"])]
+    for (stft_name, method, steps), kinds in sorted(_collected(paths).items()):
+        scores = {kind: [statistics.median(v) for v in found.values()] for kind, found in kinds.items()}
+        scores["all"] = [value for values in scores.values() for value in values]
+        cells = [f"{statistics.median(scores[k]):.2f}" if k in scores else "-" for k in (*BASES, "all")]
+        text.append(_row(stft_name, method, str(steps), cells))
+    return "\n".join(text)
+
+
+def _row(stft_name: str, method: str, steps: str, cells: Sequence[str]) -> str:
+    return f"{stft_name:10}{method:24}{steps:>6}" + "".join(f"{cell:>9}" for cell in cells)
+
+
+def _collected(paths: Sequence[Path]) -> dict[Key, Runs]:
+    """(STFT, method, iterations) -> kind -> mixture -> mean SDR improvements, one a seed."""
+    runs: dict[Key, Runs] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    for line in (line for path in paths for line in lines(path)):
+        if "sdri" in line:
+            row = (f"{line['n_fft']}/{line['hop']}", line["method"], line["iterations"])
+            runs[row][line["kind"]][line["mixture"]].append(statistics.mean(line["sdri"]))
+    return runs
+
+
+if __name__ == "__main__":
+    print(table([Path(word) for word in sys.argv[1:]]))

@@ -1,0 +1,51 @@
+"""otowake: separates audio with statistical models.
+
+    recording = otowake.read("mixture.flac")
+    result = otowake.separate(recording.samples, recording.rate)
+    otowake.write("first.wav", result.sources[0], recording.rate)
+
+Names are loaded when they are first used, so that `import otowake` is quick.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from otowake.core.errors import AudioRefused, OtowakeError
+    from otowake.metrics import evaluate
+    from otowake.signal.audio import Recording, read, stack, write
+    from otowake.simulate import simulate
+    from otowake.tasks.separate import Separation, separate
+
+_HOMES = {
+    "AudioRefused": "otowake.core.errors",
+    "OtowakeError": "otowake.core.errors",
+    "evaluate": "otowake.metrics",
+    "Recording": "otowake.signal.audio",
+    "read": "otowake.signal.audio",
+    "stack": "otowake.signal.audio",
+    "write": "otowake.signal.audio",
+    "simulate": "otowake.simulate.room",
+    "Separation": "otowake.tasks.separate",
+    "separate": "otowake.tasks.separate",
+}
+
+__all__ = [
+    "AudioRefused",
+    "OtowakeError",
+    "Recording",
+    "Separation",
+    "evaluate",
+    "read",
+    "separate",
+    "simulate",
+    "stack",
+    "write",
+]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'otowake' has no attribute {name!r}")

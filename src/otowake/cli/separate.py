@@ -1,0 +1,153 @@
+"""otowake separate: a recording in, its sounds out."""
+
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from otowake.cli.interrupt import interruptible
+from otowake.cli.jobs import Job, Wish, each
+from otowake.core.errors import OtowakeError
+
+
+class Images(StrEnum):
+    reference = "reference"
+    all = "all"
+
+
+class Device(StrEnum):
+    cpu = "cpu"
+    cuda = "cuda"
+    auto = "auto"
+
+
+def separate(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE", readable=False, help="Recordings: WAV, FLAC, OGG, MP3, AIFF, CAF."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="DIR", help="Folder for the files. [default: NAME-separated]"),
+    ] = None,
+    method: Annotated[
+        str, typer.Option(metavar="NAME", help="How; `otowake methods` lists the names.")
+    ] = "auto",
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the method; may be repeated."),
+    ] = None,
+    sources: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Number of sources. [default: one a microphone]")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="S", help="Of the random start.")] = 0,
+    iterations: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="At most. [default: the method's]")
+    ] = None,
+    stft: Annotated[
+        str | None, typer.Option(metavar="WINDOW/HOP", help="In samples, such as 2048/512.")
+    ] = None,
+    images: Annotated[
+        Images, typer.Option(help="Each source at the first microphone, or at all of them.")
+    ] = Images.reference,
+    stack: Annotated[
+        bool, typer.Option("--stack", help="The files are one recording, one file a microphone.")
+    ] = False,
+    plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw spectrograms and cost.")] = True,
+    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
+    as_json: Annotated[
+        bool, typer.Option("--json", help='Print the report as JSON; of several files {"runs": [...]}.')
+    ] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say on stderr what happens.")] = False,
+) -> None:
+    """Separate recordings into their sounds.
+
+    Writes NAME-source1.wav, NAME-source2.wav, ... (and NAME-rest.wav, what no source explains), which add
+    up to the first channel of NAME.wav; NAME-separation.json, the report; and the pictures
+    NAME-spectrogram.png and NAME-cost.png. They go into the folder NAME-separated beside the recording, or
+    into DIR. All are written at the end, or none; files of the same names are replaced.
+
+    The sounds keep the recording's rate, length and sample format. Where that would clip, and for MP3 and
+    other lossy formats, they are 32-bit float WAV.
+
+    Example: otowake separate meeting.wav -o parts --method ilrma --set bases=4
+    """
+    _logging(verbose)
+    jobs = _jobs(files, stack, out)
+    options = {
+        "sources": sources, "seed": seed, "iterations": iterations, "stft": stft, "images": images.value,
+        "device": device.value,
+    }  # fmt: skip
+    pairs = _pairs(set_ or [], method)
+    settings = interruptible(lambda _: _settings(method, pairs))
+    wish = Wish(method, settings, plots, options)
+    reports, failures = each(jobs, wish, bar=sys.stderr.isatty() and not verbose)
+    _print(reports, as_json, alone=len(jobs) == 1)
+    if failures:
+        raise OtowakeError(_failed(failures, len(jobs)))
+
+
+def _print(reports: list[dict[str, Any]], as_json: bool, alone: bool) -> None:
+    from otowake.cli.screen import paths, summary
+
+    if as_json and reports:
+        typer.echo(json.dumps(reports[0] if alone else {"runs": reports}, indent=2))
+        return
+    for report in reports:
+        typer.echo(summary(report) if sys.stdout.isatty() else paths(report))
+
+
+# ---- what is asked for ------------------------------------------------------------------------------------
+
+
+def _jobs(files: Sequence[Path], stack: bool, out: Path | None) -> list[Job]:
+    from otowake.cli.outputs import check
+
+    groups = [tuple(files)] if stack else [(file,) for file in files]
+    jobs = [Job(paths, out or paths[0].with_name(f"{paths[0].stem}-separated")) for paths in groups]
+    taken: dict[Path, Path] = {}
+    for job in jobs:
+        first = taken.setdefault(job.folder.absolute() / job.stem, job.paths[0])
+        if first is not job.paths[0]:
+            raise OtowakeError(
+                f"{first} and {job.paths[0]} would write files of the same names; separate them one by one."
+            )
+        check(job.folder, job.stem, files)
+    return jobs
+
+
+def _pairs(words: Sequence[str], method: str) -> dict[str, str]:
+    if words and method == "auto":
+        raise OtowakeError("--set changes a method's parameter: choose the method with --method NAME.")
+    pairs = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not (key and equals and value):
+            raise OtowakeError(f"--set {word}: give KEY=VALUE, such as --set bases=4.")
+        pairs[key.strip()] = value.strip()
+    return pairs
+
+
+def _settings(method: str, pairs: dict[str, str]) -> dict[str, Any] | None:
+    if method == "auto":
+        return None
+    from otowake.spec import parse_settings, recipe
+
+    return parse_settings(recipe(method), pairs)
+
+
+def _failed(failures: list[str], jobs: int) -> str:
+    if jobs == 1:
+        return failures[0]
+    return "\n  ".join([f"{len(failures)} of {jobs} recordings could not be separated:", *failures])
+
+
+def _logging(verbose: bool) -> None:
+    if verbose:
+        logging.basicConfig(stream=sys.stderr, format="%(message)s")
+        logging.getLogger("otowake").setLevel(logging.INFO)

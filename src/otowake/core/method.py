@@ -1,0 +1,83 @@
+"""The agreement: what a method is, what a source model is, what a spatial model is.
+
+A method is frozen parameters; its state is a value made of tensors; nothing assigns to `self` during a run.
+Source and spatial model meet in one small value, the split gradient (d cost / d r = pos - neg).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from otowake.core.types import Cost, Gain, Images, Mixture, Power, Spec
+
+
+class SplitGradient(NamedTuple):
+    """d cost / d r = pos - neg, both >= 0."""
+
+    neg: Power
+    pos: Power
+
+
+@dataclass(frozen=True)
+class Split:
+    """The split gradient as a function of r, and which powers of r the cost is made of.
+
+    Attributes:
+        at: r -> SplitGradient; may be asked more than once.
+        powers: (lowest, highest) power of r in the terms of the cost, log r counting as 0.
+            They decide the exponent that keeps a multiplicative update monotone (see `exponent`).
+    """
+
+    at: Callable[[Power], SplitGradient]
+    powers: tuple[float, float]
+
+    def __call__(self, r: Power) -> SplitGradient:
+        return self.at(r)
+
+    def exponent(self, s: float = 1.0) -> float:
+        """The MM exponent for a nonnegative factor R of r = R^s: 1 / (max(s high, 1) - min(s low, 1)).
+
+        For beta divergences it is Nakano's and Fevotte's (2010, 2011) exponent; for log r + rho(v/r), p / (p + 2).
+        """
+        low, high = self.powers
+        return 1.0 / (max(s * high, 1.0) - min(s * low, 1.0))
+
+
+@runtime_checkable
+class Method(Protocol):
+    """Frozen parameters with init / step / cost / estimate; `proved` says whether `step` never raises `cost`."""
+
+    @property
+    def proved(self) -> bool: ...
+    def init(self, X: Mixture, seed: int = 0) -> Any: ...
+    def step(self, X: Mixture, s: Any) -> Any: ...
+    def cost(self, X: Mixture, s: Any) -> Cost: ...
+    def estimate(self, X: Mixture, s: Any) -> Spec: ...
+    def images(self, X: Mixture, s: Any, microphones: Sequence[int]) -> Images: ...
+    def epoch(self, s: Any) -> int:
+        """Costs may be compared only between states of one epoch (a warm start changes the cost)."""
+        ...
+
+
+class SourceModel(Protocol):
+    """How much power each sound may have in each bin: r = psd(z)."""
+
+    def init(self, v: Power, seed: int) -> Any: ...
+    def psd(self, z: Any) -> Power: ...
+    def update(self, z: Any, split: Split) -> Any: ...
+    def rescale(self, z: Any, g: Gain) -> Any: ...
+
+
+class SpatialModel(Protocol):
+    """How sounds reach the microphones, and the likelihood of what they heard."""
+
+    @property
+    def proved(self) -> bool: ...
+    def init(self, X: Mixture, seed: int) -> Any: ...
+    def observe(self, X: Mixture, p: Any) -> Any: ...
+    def power(self, o: Any, p: Any) -> Power: ...
+    def split(self, o: Any, p: Any) -> Split: ...
+    def update(self, X: Mixture, p: Any, o: Any, r: Power) -> Any: ...
+    def cost(self, X: Mixture, p: Any, r: Power) -> Cost: ...
+    def images(self, X: Mixture, p: Any, r: Power, microphones: Sequence[int]) -> Images: ...
+    def gauge(self, p: Any) -> tuple[Any, Gain]: ...

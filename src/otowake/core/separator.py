@@ -1,0 +1,64 @@
+"""The one alternating method behind NMF, IVA, ILRMA and their kin.
+
+    z <- source.update(z, split)        the source model descends the cost, seen through its split gradient
+    p <- spatial.update(X, p, r)        the spatial model descends the same cost
+    p, g <- spatial.gauge(p)            scale moves from the spatial model ...
+    z <- source.rescale(z, g)           ... into the source model; the cost does not change
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from otowake.core.method import SourceModel, SpatialModel
+from otowake.core.types import Cost, Images, Mixture, Spec
+
+
+class SeparatorState(NamedTuple):
+    """z: the source model's state; p: the spatial model's."""
+
+    z: Any
+    p: Any
+
+
+@dataclass(frozen=True)
+class Separator:
+    """A source model and a spatial model that descend one cost in turn.
+
+    Args:
+        source: how much power each sound may have (`Nmf`, `Frame`, `Flat`, ...).
+        spatial: how sounds reach the microphones (`Observed`, `Determined`, ...).
+    """
+
+    source: SourceModel
+    spatial: SpatialModel
+
+    @property
+    def proved(self) -> bool:
+        return self.spatial.proved
+
+    def epoch(self, s: SeparatorState) -> int:
+        return 0
+
+    def init(self, X: Mixture, seed: int = 0) -> SeparatorState:
+        p = self.spatial.init(X, seed)
+        o = self.spatial.observe(X, p)
+        return SeparatorState(self.source.init(self.spatial.power(o, p), seed), p)
+
+    def step(self, X: Mixture, s: SeparatorState) -> SeparatorState:
+        z, p = s
+        o = self.spatial.observe(X, p)
+        z = self.source.update(z, self.spatial.split(o, p))
+        p = self.spatial.update(X, p, o, self.source.psd(z))
+        p, g = self.spatial.gauge(p)
+        return SeparatorState(self.source.rescale(z, g), p)
+
+    def cost(self, X: Mixture, s: SeparatorState) -> Cost:
+        return self.spatial.cost(X, s.p, self.source.psd(s.z))
+
+    def images(self, X: Mixture, s: SeparatorState, microphones: Sequence[int]) -> Images:
+        return self.spatial.images(X, s.p, self.source.psd(s.z), microphones)
+
+    def estimate(self, X: Mixture, s: SeparatorState) -> Spec:
+        """Each source as the first microphone hears it."""
+        return self.images(X, s, (0,))[..., 0, :, :]

@@ -1,0 +1,144 @@
+"""Methods made of methods: a warm start, and outputs that are put together again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from otowake.core.errors import OtowakeError
+from otowake.core.method import Method
+from otowake.core.types import Cost, Images, Mixture, Spec
+
+
+class WarmState(NamedTuple):
+    """k: steps done, a scalar;  s: the state that both methods share."""
+
+    k: Int[Tensor, ""]
+    s: Any
+
+
+@dataclass(frozen=True)
+class Warm:
+    """`first` for some steps, then `then`: for costs that need a good start (heavy tails).
+
+    Args:
+        first, then: methods with states of the same form.
+        steps: how long the first one runs.
+    """
+
+    first: Method
+    then: Method
+    steps: int = 40
+
+    def __post_init__(self) -> None:
+        if self.steps < 0:
+            raise OtowakeError(f"A warm start takes 0 steps or more, got {self.steps}.")
+
+    @property
+    def proved(self) -> bool:
+        return self.first.proved and self.then.proved
+
+    def epoch(self, s: WarmState) -> int:
+        return int(int(s.k) >= self.steps)
+
+    def active(self, s: WarmState) -> Method:
+        """The method whose turn it is."""
+        return self.then if self.epoch(s) else self.first
+
+    def init(self, X: Mixture, seed: int = 0) -> WarmState:
+        return WarmState(torch.tensor(0), self.first.init(X, seed))
+
+    def step(self, X: Mixture, s: WarmState) -> WarmState:
+        return WarmState(s.k + 1, self.active(s).step(X, s.s))
+
+    def cost(self, X: Mixture, s: WarmState) -> Cost:
+        return self.active(s).cost(X, s.s)
+
+    def images(self, X: Mixture, s: WarmState, microphones: Sequence[int]) -> Images:
+        return self.active(s).images(X, s.s, microphones)
+
+    def estimate(self, X: Mixture, s: WarmState) -> Spec:
+        return self.active(s).estimate(X, s.s)
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """As many outputs of `method` as microphones, put together into fewer sources.
+
+    Outputs whose log powers rise and fall together belong together: average linkage on the correlation over time,
+    averaged over bins.  The sources still add up to the mixture.
+
+    Args:
+        method: any method of the demixing kind.
+        sources: how many groups.
+        groups: for each output its source, when the user knows better.
+
+    The idea is the AuxIVA+ baseline of the literature; the measure of likeness is ours: docs/papers/auxiva.md.
+    """
+
+    method: Method
+    sources: int
+    groups: tuple[int, ...] | None = None
+
+    @property
+    def proved(self) -> bool:
+        return self.method.proved
+
+    def epoch(self, s: Any) -> int:
+        return self.method.epoch(s)
+
+    def init(self, X: Mixture, seed: int = 0) -> Any:
+        if X.shape[-3] < self.sources:
+            raise OtowakeError(f"{self.sources} sources cannot be put together from {X.shape[-3]} microphones.")
+        return self.method.init(X, seed)
+
+    def step(self, X: Mixture, s: Any) -> Any:
+        return self.method.step(X, s)
+
+    def cost(self, X: Mixture, s: Any) -> Cost:
+        return self.method.cost(X, s)
+
+    def estimate(self, X: Mixture, s: Any) -> Spec:
+        return self.images(X, s, (0,))[..., 0, :, :]
+
+    def images(self, X: Mixture, s: Any, microphones: Sequence[int]) -> Images:
+        member = self.membership(self.method.estimate(X, s))
+        images = self.method.images(X, s, microphones)
+        return torch.einsum("...gn,...nmft->...gmft", member.to(images.dtype), images)
+
+    def membership(self, Y: Spec) -> Float[Tensor, "*b g n"]:
+        """One for each output in the row of its source."""
+        *batch, n, f, t = Y.shape
+        if self.groups is not None:
+            labels = torch.tensor(self.groups).expand(*batch, n)
+        else:
+            similarity = correlations(Y).reshape(-1, n, n)
+            labels = torch.stack([agglomerated(R, self.sources) for R in similarity]).reshape(*batch, n)
+        rows = torch.arange(self.sources)[:, None]
+        return (labels.unsqueeze(-2) == rows).to(device=Y.device, dtype=torch.float64)
+
+
+def correlations(Y: Spec) -> Float[Tensor, "*b n n"]:
+    """R_ij = mean_f corr_t(log |y_i|^2, log |y_j|^2)."""
+    v = Y.real**2 + Y.imag**2
+    a = torch.log(v + 1e-12 * v.mean((-3, -2, -1), keepdim=True) + torch.finfo(v.dtype).tiny)
+    a = a - a.mean(-1, keepdim=True)
+    a = a / a.norm(dim=-1, keepdim=True).clamp_min(torch.finfo(v.dtype).tiny)
+    return torch.einsum("...nft,...mft->...nm", a, a) / Y.shape[-2]
+
+
+def agglomerated(R: Float[Tensor, "n n"], groups: int) -> Int[Tensor, " n"]:
+    """Average linkage: join the two most similar groups until `groups` are left; labels in order of first member."""
+    parts = [[i] for i in range(R.shape[-1])]
+    R = R.detach().cpu()
+    while len(parts) > groups:
+        pairs = [(i, j) for i in range(len(parts)) for j in range(i + 1, len(parts))]
+        i, j = max(pairs, key=lambda p: float(R[parts[p[0]]][:, parts[p[1]]].mean()))
+        parts[i] += parts.pop(j)
+    labels = torch.empty(R.shape[-1], dtype=torch.int64)
+    for g, part in enumerate(sorted(parts, key=min)):
+        labels[part] = g
+    return labels

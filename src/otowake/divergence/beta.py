@@ -1,0 +1,61 @@
+"""Beta divergences: one family from Itakura-Saito (0) over Kullback-Leibler (1) to Frobenius (2).
+
+Cost     d(v | r) = v (v^(b-1) - r^(b-1)) / (b-1) - (v^b - r^b) / b        b = 0: v/r - log(v/r) - 1
+                                                                           b = 1: v log(v/r) - v + r
+Split    neg = v r^(b-2),  pos = r^(b-1)
+Powers   b - 1 and b: the exponent that keeps multiplicative updates monotone follows (`Split.exponent`)
+
+Source   Fevotte & Idier 2011, equations 8 and 29; Nakano et al. 2010.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from otowake.core.method import Split, SplitGradient
+from otowake.core.types import Cost, Power
+
+
+@dataclass(frozen=True)
+class Beta:
+    """The beta divergence; v must be positive where b <= 0 (`Observed` sees to it).
+
+    Args:
+        b: any real number: 0 Itakura-Saito, 1 Kullback-Leibler, 2 Frobenius (halved).
+    """
+
+    b: float = 0.0
+
+    def cost(self, v: Power, r: Power) -> Cost:
+        """Sum of d(v | r) over sources, bins and frames."""
+        return self.each(v, r).sum((-3, -2, -1))
+
+    def each(self, v: Power, r: Power) -> Power:
+        """d(v | r) of each bin.  Near b = 0 and 1 the limit's formula: the general one cancels there."""
+        b = self.b
+        if abs(b) < 1e-8:  # noqa: SIM114
+            return v / r - torch.log(v / r) - 1
+        if abs(b - 1) < 1e-8:
+            return torch.xlogy(v, v / r) - v + r
+        return v * (v ** (b - 1) - r ** (b - 1)) / (b - 1) - (v**b - r**b) / b
+
+    def split(self, v: Power) -> Split:
+        """The split gradient of `cost` in r."""
+
+        def at(r: Power) -> SplitGradient:
+            pos = r ** (self.b - 1)
+            return SplitGradient(v * pos / r, pos)
+
+        return Split(at, (self.b - 1, self.b))
+
+
+DIVERGENCES: dict[str, Beta] = {
+    "is": Beta(0.0),
+    "kl": Beta(1.0),
+    "frobenius": Beta(2.0),
+    "beta-1": Beta(-1.0),
+    "beta0.5": Beta(0.5),
+    "beta1.5": Beta(1.5),
+    "beta3": Beta(3.0),
+}
+"""Every divergence that the laws are tried with."""

@@ -1,0 +1,72 @@
+"""The only room with floors, loadings and tolerances.
+
+Everything here is relative: mixtures come in with unit mean power, matrices are compared with their own trace.
+Sources of the numbers: measurements on speech and random mixtures, docs/decisions/0003-numbers.md.
+"""
+
+import torch
+from torch import Tensor
+
+_DOUBLE = (torch.float64, torch.complex128)
+
+
+def _pick(x: Tensor, double: float, single: float) -> float:
+    return double if x.dtype in _DOUBLE else single
+
+
+def variance_floor(x: Tensor) -> float:
+    """The additive frozen floor e of a source model, in units of the mixture's mean power."""
+    return _pick(x, 1e-10, 1e-6)
+
+
+def radius_floor(q: Tensor) -> float:
+    """What is added to q = v / r where a density has a cusp at zero (part of the model, hence of the cost)."""
+    return _pick(q, 1e-10, 1e-6)
+
+
+def loading(V: Tensor) -> float:
+    """Relative loading of a covariance before it is inverted."""
+    return _pick(V, 1e-15, 1e-6)
+
+
+def inactive(C: Tensor) -> float:
+    """A bin with less than this share of the loudest bin's power is left alone."""
+    return _pick(C, 1e-10, 1e-10)
+
+
+def rank_tolerance(C: Tensor) -> float:
+    """Eigenvalues below this share of the largest count as zero."""
+    return _pick(C, 1e-8, 1e-5)
+
+
+def data_floor(v: Tensor) -> Tensor:
+    """Observed powers are raised to this share of their mean, once: logarithms of them exist then."""
+    mean = v.mean((-3, -2, -1), keepdim=True)
+    return torch.where(mean > 0, 1e-10 * mean, torch.ones_like(mean))
+
+
+def tiny(x: Tensor) -> float:
+    """The smallest normal number: only to keep 0 / 0 away."""
+    return torch.finfo(x.dtype).tiny
+
+
+def divide(a: Tensor, b: Tensor) -> Tensor:
+    """a / b for b >= 0, with a / 0 read as a / tiny (so 0 / 0 = 0)."""
+    return a / b.clamp_min(tiny(b))
+
+
+def loaded(V: Tensor) -> Tensor:
+    """V / (tr V / M) + delta I: unit mean eigenvalue, never singular; an empty V becomes the identity.
+
+    The scale that is taken out does not matter to the caller's direction and is returned by `mean_eigenvalue`.
+    """
+    M = V.shape[-1]
+    s = mean_eigenvalue(V)[..., None, None]
+    eye = torch.eye(M, dtype=V.dtype, device=V.device)
+    delta = loading(V)
+    return torch.where(s > tiny(s), V / s.clamp_min(tiny(s)) + delta * eye, eye)
+
+
+def mean_eigenvalue(V: Tensor) -> Tensor:
+    """tr V / M, real."""
+    return V.diagonal(dim1=-2, dim2=-1).real.mean(-1)

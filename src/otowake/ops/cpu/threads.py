@@ -1,0 +1,27 @@
+"""Kernels run over bins, in as many threads as torch uses; each bin is computed by one thread, so bits do not depend
+on the number of threads."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+
+@lru_cache(maxsize=1)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="otowake")
+
+
+def over_bins(kernel: Callable[..., None], bins: int, *args: Any) -> None:
+    """Call kernel(*args, lo, hi) on slices of range(bins); the kernel releases the GIL and writes its result."""
+    threads = min(torch.get_num_threads(), max(1, bins // 64))
+    if threads == 1:
+        kernel(*args, 0, bins)
+        return
+    edges = [bins * i // threads for i in range(threads + 1)]
+    jobs = [_pool(threads).submit(kernel, *args, lo, hi) for lo, hi in zip(edges[1:-1], edges[2:], strict=True)]
+    kernel(*args, edges[0], edges[1])
+    for job in jobs:
+        job.result()

@@ -1,0 +1,70 @@
+"""An op: its definition, its kernel, and the choice between them.
+
+The definition is the equation in plain torch: it is differentiable and is the oracle.  The kernel, where there is
+one, is registered with `torch.library.custom_op` and taken when no gradient is wanted and the tensors are on the
+CPU.  One parametrised test holds every kernel against its definition.
+"""
+
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+OPS: dict[str, "Op"] = {}
+"""Every op by name."""
+
+_DTYPES = (torch.float32, torch.float64, torch.complex64, torch.complex128)
+
+
+class Op:
+    """A named operation on tensors with one result.
+
+    Args:
+        name: unique; registered as otowake::name.
+        definition: the equation in plain torch.
+        kernel: same signature and result, for the CPU, on tensors that need no gradient; None where the
+            definition is as fast.
+        schema: the torch schema of the arguments, needed with a kernel.
+    """
+
+    def __init__(
+        self, name: str, definition: Callable[..., Tensor], kernel: Callable[..., Tensor] | None, schema: str
+    ) -> None:
+        self.name, self.definition, self.kernel = name, definition, kernel
+        self._fast: Callable[..., Tensor] | None = None
+        if kernel is not None:
+            op = torch.library.custom_op(
+                f"otowake::{name}", kernel, mutates_args=(), device_types="cpu", schema=schema
+            )
+            op.register_fake(definition)
+            self._fast = op
+        OPS[name] = self
+
+    def __call__(self, *args: Tensor) -> Tensor:
+        if self._fast is None or not _suits_kernel(args):
+            return self.definition(*args)
+        try:
+            return self._fast(*(a.resolve_conj().resolve_neg() for a in args))
+        except _compiler_errors() as error:
+            warnings.warn(
+                f"otowake: the fast kernel {self.name!r} could not be compiled ({type(error).__name__}); going on "
+                "with its slower definition. Please report this with your versions of Python, NumPy and Numba.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            self._fast = None
+            return self.definition(*args)
+
+
+def _suits_kernel(args: tuple[Tensor, ...]) -> bool:
+    wants_gradient = torch.is_grad_enabled() and any(a.requires_grad for a in args)
+    return not wants_gradient and all(a.device.type == "cpu" and a.dtype in _DTYPES for a in args)
+
+
+def _compiler_errors() -> tuple[type[Exception], ...]:
+    try:
+        from numba.core.errors import NumbaError
+    except ImportError:
+        return (ImportError,)
+    return (ImportError, NumbaError)

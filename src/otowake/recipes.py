@@ -1,0 +1,188 @@
+"""Every named algorithm: which parts, which defaults, whose idea.  The signature is the schema of all doors.
+
+`sources` and `stft` are given by whoever has the recording; everything else is a setting.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from otowake.core.method import Method
+from otowake.core.separator import Separator
+from otowake.core.wrap import Grouped, Warm
+from otowake.divergence.beta import Beta
+from otowake.divergence.density import Density, Gauss, Laplace, Pooled
+from otowake.signal.stft import Stft
+from otowake.source.flat import Flat
+from otowake.source.frame import Frame
+from otowake.source.nmf import Nmf
+from otowake.source.partitioned import Partitioned
+from otowake.spatial.consistent import Consistent
+from otowake.spatial.demix import GIP, Demix, ip1
+from otowake.spatial.determined import Determined
+from otowake.spatial.observed import Observed
+from otowake.spatial.overdetermined import Overdetermined
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named algorithm.
+
+    Attributes:
+        name: as on the command line.
+        build: typed function that makes the method.
+        summary: what it does, one sentence.
+        good_for: when to take it.
+        citation: author, year, title.
+        takes: "one" channel, as many channels as sources ("square"), or "more" channels than sources.
+        iterations: how many are usual.
+    """
+
+    name: str
+    build: Callable[..., Method]
+    summary: str
+    good_for: str
+    citation: str
+    takes: Literal["one", "square", "more"] = "square"
+    iterations: int = 100
+
+
+RECIPES: dict[str, Recipe] = {}
+"""Every recipe by name."""
+
+
+def _recipe(
+    summary: str,
+    good_for: str,
+    citation: str,
+    takes: Literal["one", "square", "more"] = "square",
+    iterations: int = 100,
+) -> Callable[[Callable[..., Method]], Callable[..., Method]]:
+    def listed(build: Callable[..., Method]) -> Callable[..., Method]:
+        name = build.__name__
+        RECIPES[name] = Recipe(name, build, summary, good_for, citation, takes, iterations)
+        return build
+
+    return listed
+
+
+@_recipe(
+    "One channel as a sum of spectral patterns; each source is the share of its pattern in every bin.",
+    "a mono recording of few repeating sounds (notes, drum hits), and as a part of everything else",
+    "C. Fevotte, N. Bertin, J.-L. Durrieu, Nonnegative matrix factorization with the Itakura-Saito divergence, 2009",
+    takes="one",
+)
+def nmf(sources: int = 8, beta: float = 0.0, power: float = 2.0, bases: int = 1) -> Method:
+    """NMF of a spectrogram.
+
+    Args:
+        sources: how many patterns to find; each becomes an output.
+        beta: the divergence: 0 Itakura-Saito, 1 Kullback-Leibler, 2 Frobenius, or any number between and beyond.
+        power: which power of the magnitude is factorised: 2 suits beta = 0, 1 suits beta = 1.
+        bases: spectra a source.
+    """
+    return Separator(Nmf(bases), Observed(Beta(beta), sources, power))
+
+
+@_recipe(
+    "Demixes by independence alone: all bins of a sound are loud together.",
+    "a fast first answer, and speech in moderate reverberation",
+    "N. Ono, Stable and fast update rules for independent vector analysis based on auxiliary function technique, 2011",
+    iterations=50,
+)
+def auxiva(density: Density = Laplace(), demix: Demix = ip1) -> Method:  # noqa: B008 - frozen
+    """Independent vector analysis by auxiliary functions.
+
+    Args:
+        density: of a frame of a source: laplace, gauss (time-varying), t:NU or ggd:SHAPE.
+        demix: the update of the demixing matrices: ip1, ip2, iss1, iss2 or ipa.
+    """
+    if isinstance(density, Gauss):
+        return Separator(Frame(), Determined(demix, density))
+    return Separator(Flat(), Determined(demix, Pooled(density)))
+
+
+@_recipe(
+    "AuxIVA with as many outputs as microphones, put together into the number of sources asked for.",
+    "more microphones than sources in reverberation: the extra outputs catch reflections",
+    "N. Ono, 2011 (AuxIVA); grouping its outputs is a known baseline (\"AuxIVA+\"), this measure of likeness is ours",
+    takes="more",
+    iterations=50,
+)
+def auxiva_plus(sources: int = 2, density: Density = Laplace(), demix: Demix = ip1) -> Method:  # noqa: B008
+    """AuxIVA+: all outputs, grouped by how alike their activities are.
+
+    Args:
+        sources: how many groups.
+        density: as in auxiva.
+        demix: as in auxiva.
+    """
+    return Grouped(auxiva(density, demix), sources)
+
+
+@_recipe(
+    "Demixes fewer sources than there are microphones; the rest of space is kept apart as stationary noise.",
+    "more microphones than sources in steady noise",
+    "R. Scheibler, N. Ono, Independent vector analysis with more microphones than sources, 2019",
+    takes="more",
+    iterations=50,
+)
+def overiva(sources: int = 2, density: Density = Gauss()) -> Method:  # noqa: B008
+    """OverIVA.
+
+    Args:
+        sources: how many sources to find; fewer than microphones.
+        density: as in auxiva.
+    """
+    if isinstance(density, Gauss):
+        return Separator(Frame(), Overdetermined(sources, density))
+    return Separator(Flat(), Overdetermined(sources, Pooled(density)))
+
+
+@_recipe(
+    "Demixes by independence and by a low-rank spectrogram of each source.",
+    "music, and speech when consistent_ilrma is too slow",
+    "D. Kitamura, N. Ono, H. Sawada, H. Kameoka, H. Saruwatari, Determined blind source separation unifying IVA and "
+    "NMF, 2016",
+)
+def ilrma(
+    bases: int = 2,
+    density: Density = Gauss(),  # noqa: B008
+    demix: Demix = ip1,
+    domain: float = 2.0,
+    shared: int = 0,
+    warm: int = 40,
+) -> Method:
+    """Independent low-rank matrix analysis.
+
+    Args:
+        bases: spectra a source: 2 for speech, 10 to 30 for music.
+        density: of a bin: gauss, t:NU, ggd:SHAPE (below 2 heavy, above 2 light tails), laplace or cauchy.
+        demix: as in auxiva; light tails bring their own.
+        domain: power of the amplitude in which spectra add up: 2 power, 1 amplitude.
+        shared: a number above 0 deals out that many spectra among all sources (partitioned ILRMA); 0: each its own.
+        warm: how many Gauss iterations come before a density other than gauss.
+    """
+    source = Partitioned(shared, domain) if shared else Nmf(bases, domain)
+    first = Separator(source, Determined(demix, Gauss()))
+    if isinstance(density, Gauss):
+        return first
+    rule = GIP(density.degree) if density.degree > 2 else demix
+    return Warm(first, Separator(source, Determined(rule, density)), warm)
+
+
+@_recipe(
+    "ILRMA whose source models look at spectrograms that a signal can really have.",
+    "most recordings with as many microphones as sources; the best of the determined methods here",
+    "D. Kitamura, K. Yatabe, Consistent independent low-rank matrix analysis for determined blind source separation, "
+    "2020",
+)
+def consistent_ilrma(stft: Stft = Stft(), bases: int = 2, demix: Demix = ip1) -> Method:  # noqa: B008
+    """Consistent ILRMA.
+
+    Args:
+        stft: the transform of the recording.
+        bases: spectra a source: 2 for speech, 10 to 30 for music.
+        demix: as in auxiva.
+    """
+    return Separator(Nmf(bases), Consistent(Determined(demix, Gauss()), stft))

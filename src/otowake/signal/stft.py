@@ -1,0 +1,91 @@
+"""Short-time Fourier transform that inverts exactly, for any length.
+
+Analysis   frames of n_fft samples every hop, the first starts n_fft - hop before the signal, so that every sample lies
+           in as many frames as any other; periodic Hann window; rfft
+Inverse    window again, add up, divide by the sum of squared windows: the least-squares inverse (Griffin & Lim 1984,
+           equation 6), hence istft(stft(x)) = x to rounding
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Complex, Float
+from torch import Tensor
+
+from otowake.core.errors import OtowakeError
+
+
+@dataclass(frozen=True)
+class Stft:
+    """A frozen description of the transform; it can invert what it made.
+
+    Args:
+        n_fft: samples a frame, even.
+        hop: samples from frame to frame, at most n_fft / 2.
+    """
+
+    n_fft: int = 2048
+    hop: int = 512
+
+    def __post_init__(self) -> None:
+        if self.n_fft < 4 or self.n_fft % 2 or self.n_fft > 2**20:
+            raise OtowakeError(
+                f"STFT: the frame must be an even number of 4 to {2**20} samples, got {self.n_fft}."
+            )
+        if not 1 <= self.hop <= self.n_fft // 2:
+            raise OtowakeError(
+                f"STFT: the hop must be 1 to half the frame ({self.n_fft // 2}) samples, got {self.hop}; "
+                f"try {self.n_fft // 4}."
+            )
+
+    @property
+    def bins(self) -> int:
+        return self.n_fft // 2 + 1
+
+    def window(self, x: Tensor) -> Float[Tensor, " n_fft"]:
+        """Periodic Hann."""
+        real = x.real.dtype if x.is_complex() else x.dtype
+        return torch.hann_window(self.n_fft, periodic=True, dtype=real, device=x.device)
+
+    def frames(self, samples: int) -> int:
+        """How many frames a signal of `samples` has."""
+        return -(-(samples + self.n_fft - self.hop) // self.hop)
+
+    def forward(self, x: Float[Tensor, "*b samples"]) -> Complex[Tensor, "*b f t"]:
+        """The spectrogram; in memory f-major over the last batch axis (see `bins_first`)."""
+        t = self.frames(x.shape[-1])
+        front = self.n_fft - self.hop
+        back = (t - 1) * self.hop + self.n_fft - front - x.shape[-1]
+        padded = torch.nn.functional.pad(x, (front, back))
+        return torch.fft.rfft(padded.unfold(-1, self.n_fft, self.hop) * self.window(x)).mT
+
+    def inverse(
+        self, X: Complex[Tensor, "*b f t"], samples: int | None = None
+    ) -> Float[Tensor, "*b samples"]:
+        """The signal of `samples` samples whose spectrogram is nearest to X (all that X covers by default)."""
+        t = X.shape[-1]
+        front = self.n_fft - self.hop
+        window = self.window(X)
+        y = torch.fft.irfft(X.mT, n=self.n_fft) * window
+        square = (window * window).expand(t, -1)
+        whole = _overlap_added(y, self.hop)
+        norm = _overlap_added(square, self.hop)
+        samples = (t - 1) * self.hop + self.hop if samples is None else samples
+        return (whole / norm.clamp_min(torch.finfo(norm.dtype).tiny))[..., front : front + samples]
+
+
+def _overlap_added(frames: Tensor, hop: int) -> Tensor:
+    """Frames *b t n laid over each other every hop samples: *b (t - 1) hop + n."""
+    *batch, t, n = frames.shape
+    blocks = -(-n // hop)
+    padded = torch.nn.functional.pad(frames, (0, blocks * hop - n)).reshape(*batch, t, blocks, hop)
+    out = frames.new_zeros(*batch, t + blocks - 1, hop)
+    for i in range(blocks):
+        out[..., i : i + t, :] += padded[..., i, :]
+    return out.reshape(*batch, -1)[..., : (t - 1) * hop + n]
+
+
+def bins_first(X: Complex[Tensor, "*b m f t"]) -> Complex[Tensor, "*b m f t"]:
+    """The same tensor, laid out in memory with frequency before microphones: one bin of all microphones is one
+    stretch, which the kernels read without a copy."""
+    return X.movedim(-2, -3).contiguous().movedim(-3, -2)

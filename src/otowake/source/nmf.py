@@ -1,0 +1,82 @@
+"""Nonnegative matrix factorisation as a source model: few bases, each with its own course in time.
+
+Model    r = R^(2/p),  R = B H + e        B, H >= 0; e > 0 is frozen: a component that is never updated
+Updates  B <- B * [ (neg' Hᵀ) / (pos' Hᵀ) ]^x,  then the same for H with R made anew
+         neg' = neg dr/dR, pos' = pos dr/dR; x is the MM exponent of the cost in R: no update raises the cost
+Scale    r -> g r:  B -> g^(p/2) B,  e -> g^(p/2) e
+
+Source   Kitamura, Ono, Sawada, Kameoka, Saruwatari 2016, equations 42-45; the exponent for any domain p and cost:
+         Mogami et al. 2018; the frozen floor: docs/decisions/0003-numbers.md.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from jaxtyping import Float
+from torch import Tensor
+
+from otowake.core.errors import OtowakeError
+from otowake.core.method import Split
+from otowake.core.random import uniform
+from otowake.core.types import Gain, Power
+from otowake.linalg.safe import variance_floor
+from otowake.ops import factor_ratio
+
+
+class NmfState(NamedTuple):
+    """B: bases *b n f k;  H: activations *b n k t;  e: frozen floor *b n f 1, in units of R."""
+
+    B: Float[Tensor, "*b n f k"]
+    H: Float[Tensor, "*b n k t"]
+    e: Float[Tensor, "*b n #f 1"]
+
+
+@dataclass(frozen=True)
+class Nmf:
+    """Each source is a sum of `bases` spectra with gains over time.
+
+    Args:
+        bases: spectra a source; 2 suits speech, 10 to 30 music.
+        domain: p, the power of the amplitude in which the spectra add up (2: power, 1: amplitude).
+    """
+
+    bases: int = 2
+    domain: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.bases < 1 or not self.domain > 0:
+            raise OtowakeError(
+                f"Nmf: bases must be 1 or more and domain above 0, got {self.bases} and {self.domain}; try 2 and 2."
+            )
+
+    def init(self, v: Power, seed: int) -> NmfState:
+        """B, H ~ U(0.1, 1), the same for each item of a batch."""
+        *batch, n, f, t = v.shape
+        B = uniform(seed, (n, f, self.bases), v, stream=0).expand(*batch, -1, -1, -1)
+        H = uniform(seed, (n, self.bases, t), v, stream=1).expand(*batch, -1, -1, -1)
+        e = v.new_full((*batch, n, 1, 1), variance_floor(v) ** (self.domain / 2))
+        return NmfState(B.clone(), H.clone(), e)
+
+    def psd(self, z: NmfState) -> Power:
+        R = z.B @ z.H + z.e
+        return R if self.domain == 2 else R ** (2 / self.domain)
+
+    def update(self, z: NmfState, split: Split) -> NmfState:
+        x = split.exponent(2 / self.domain)
+        neg, pos = self._pulled_back(self.psd(z), split)
+        z = z._replace(B=z.B * factor_ratio(neg, pos, z.H) ** x)
+        neg, pos = self._pulled_back(self.psd(z), split)
+        return z._replace(H=z.H * factor_ratio(neg.mT, pos.mT, z.B.mT).mT ** x)
+
+    def rescale(self, z: NmfState, g: Gain) -> NmfState:
+        a = g if self.domain == 2 else g ** (self.domain / 2)
+        return z._replace(B=z.B * a, e=z.e * a)
+
+    def _pulled_back(self, r: Power, split: Split) -> tuple[Power, Power]:
+        """neg dr/dR and pos dr/dR, up to a constant: dr/dR ~ R^(2/p - 1) = r^(1 - p/2)."""
+        neg, pos = split(r)
+        if self.domain == 2:
+            return neg, pos
+        J = r ** (1 - self.domain / 2)
+        return neg * J, pos * J
+

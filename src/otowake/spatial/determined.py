@@ -1,0 +1,87 @@
+"""As many sources as microphones, one demixing matrix a bin.
+
+Model    y_ft = W_f x_ft,  each y_nft with a spherical density of scale r_nft
+Cost     sum_nft [ log r + rho(v / r) ] - 2 T sum_f log|det W_f|,   v = |y|^2
+Split    that of the density
+Update   W_f <- demix(X, W_f, phi),  phi: weight of |y|^2 in a quadratic bound of rho
+Gauge    lambda_n^2 = mean_ft v_n = mean_f w_n^H C_f w_n;  w_n /= lambda_n,  r_n /= lambda_n^2: neutral
+Images   c_nm = [W^-1]_mn y_n: they add up to x_m exactly (projection back)
+
+Bins that carry nothing, or fewer dimensions than microphones, keep W = I and are shared out equally
+(docs/decisions/0003-numbers.md).
+
+Source   Ono 2011 (auxiliary functions); Kitamura et al. 2016, equations 32-41; Murata et al. 2001 (projection back).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+
+from otowake.core.errors import OtowakeError
+from otowake.core.method import Split
+from otowake.core.types import Cost, Covariance, Demixer, Gain, Images, Live, Mixture, Power, Spec
+from otowake.divergence.density import Density, Gauss
+from otowake.linalg.rank import covariance, full_rank_bins
+from otowake.ops import abs2, demixed
+from otowake.spatial.demix.ip import ip1
+from otowake.spatial.demix.update import Demix, degree
+from otowake.spatial.projection import normalised, projected_images
+
+
+class DeterminedState(NamedTuple):
+    """W: demixing matrices *b f n m;  C: covariances of the mixture *b f m m;  live: *b f, bins that are demixed."""
+
+    W: Demixer
+    C: Covariance
+    live: Live
+
+
+@dataclass(frozen=True)
+class Determined:
+    """One demixing matrix a bin, updated by any rule for any density.
+
+    Args:
+        demix: the update of W (`ip1`, `ip2`, `iss1`, `iss2`, `ipa`, or `GIP(shape)` for light tails).
+        density: of the sources (`Gauss()`, `StudentT(nu)`, `GGD(shape)`, `Laplace()`, each also `Pooled`).
+    """
+
+    demix: Demix = ip1
+    density: Density = Gauss()
+    proved = True
+
+    def __post_init__(self) -> None:
+        wants, has = self.density.degree, degree(self.demix)
+        if wants != has:
+            fit = f"GIP({wants:g})" if wants > 2 else "ip1, ip2, iss1, iss2 or ipa"
+            raise OtowakeError(f"{self.density} needs an update of degree {wants:g}, this one has {has:g}; use {fit}.")
+
+    def init(self, X: Mixture, seed: int) -> DeterminedState:
+        C = covariance(X)
+        W = torch.eye(X.shape[-3], dtype=X.dtype, device=X.device).expand_as(C).clone()
+        return DeterminedState(W, C, full_rank_bins(C))
+
+    def observe(self, X: Mixture, p: DeterminedState) -> Spec:
+        return demixed(X, p.W)
+
+    def power(self, o: Spec, p: DeterminedState) -> Power:
+        return abs2(o)
+
+    def split(self, o: Spec, p: DeterminedState) -> Split:
+        return self.density.split(self.power(o, p))
+
+    def update(self, X: Mixture, p: DeterminedState, o: Spec, r: Power) -> DeterminedState:
+        W = self.demix(X, p.W, self.density.weight(self.power(o, p), r))
+        return p._replace(W=torch.where(p.live[..., None, None], W, p.W))
+
+    def cost(self, X: Mixture, p: DeterminedState, r: Power) -> Cost:
+        log_det = torch.linalg.slogdet(p.W).logabsdet.sum(-1)
+        return self.density.cost(self.power(self.observe(X, p), p), r) - 2 * X.shape[-1] * log_det
+
+    def images(self, X: Mixture, p: DeterminedState, r: Power, microphones: Sequence[int]) -> Images:
+        A = torch.linalg.inv_ex(p.W).inverse
+        return projected_images(X, self.observe(X, p), A, p.live, microphones)
+
+    def gauge(self, p: DeterminedState) -> tuple[DeterminedState, Gain]:
+        return normalised(p)

@@ -1,0 +1,125 @@
+"""Strings to parts and back: the one schema that the command line and files share.
+
+Nowhere else does a string choose a part.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, get_type_hints
+
+from otowake.core.errors import OtowakeError
+from otowake.divergence.density import GGD, Cauchy, Density, Gauss, Laplace, StudentT
+from otowake.recipes import RECIPES, Recipe
+from otowake.signal.stft import Stft
+from otowake.spatial.demix import DEMIXES, Demix
+
+GIVEN = ("sources", "stft")
+"""Parameters of recipes that follow from the recording and from options of their own."""
+
+
+class Parameter(NamedTuple):
+    """A setting of a recipe, in words."""
+
+    name: str
+    type_text: str
+    default_text: str
+    meaning: str
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of that name, or one sentence that names all of them."""
+    if name not in RECIPES:
+        raise OtowakeError(f"There is no method {name!r}; there are: {', '.join(RECIPES)}.")
+    return RECIPES[name]
+
+
+def describe(chosen: Recipe) -> list[Parameter]:
+    """The settings of a recipe with their defaults and meanings, from its signature and docstring."""
+    meanings = _meanings(chosen.build)
+    return [
+        Parameter(name, _KINDS[_kind(chosen, name)].words, show(p.default), meanings.get(name, ""))
+        for name, p in inspect.signature(chosen.build).parameters.items()
+        if name not in GIVEN
+    ]
+
+
+def parse_settings(chosen: Recipe, settings: Mapping[str, str]) -> dict[str, Any]:
+    """Typed values from `--set key=value` strings.
+
+    Raises:
+        OtowakeError: an unknown key or a value that does not fit; the sentence names what is allowed.
+    """
+    allowed = [p.name for p in describe(chosen)]
+    values = {}
+    for key, text in settings.items():
+        if key not in allowed:
+            raise OtowakeError(f"{chosen.name} has no setting {key!r}; it has: {', '.join(allowed) or 'none'}.")
+        kind = _KINDS[_kind(chosen, key)]
+        try:
+            values[key] = kind.read(text)
+        except (ValueError, KeyError):
+            raise OtowakeError(f"{key}={text}: {chosen.name} takes {kind.words} there.") from None
+    return values
+
+
+def show(value: Any) -> str:
+    """A part or number as the string that `parse_settings` reads."""
+    if isinstance(value, StudentT):
+        return "cauchy" if value.nu == 1 else f"t:{value.nu:g}"
+    if isinstance(value, GGD):
+        return f"ggd:{value.shape:g}"
+    if isinstance(value, Gauss | Laplace):
+        return type(value).__name__.lower()
+    if isinstance(value, Stft):
+        return f"{value.n_fft}/{value.hop}"
+    for name, part in DEMIXES.items():
+        if part is value:
+            return name
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def parse_stft(text: str) -> Stft:
+    """'2048/512' as a transform."""
+    match = re.fullmatch(r"\s*(\d{1,7})\s*/\s*(\d{1,7})\s*", text)
+    if not match:
+        raise OtowakeError(f"STFT {text!r} was not understood: write frame/hop in samples, such as 4096/1024.")
+    return Stft(int(match[1]), int(match[2]))
+
+
+def _density(text: str) -> Density:
+    name, _, number = text.strip().lower().partition(":")
+    if name in ("t", "ggd"):
+        return StudentT(float(number or 30)) if name == "t" else GGD(float(number or 1))
+    if number:
+        raise ValueError(text)
+    return {"gauss": Gauss, "laplace": Laplace, "cauchy": Cauchy}[name]()
+
+
+def _whole(text: str) -> int:
+    return int(text.strip())
+
+
+class _Kind(NamedTuple):
+    words: str
+    read: Callable[[str], Any]
+
+
+_KINDS: dict[Any, _Kind] = {
+    int: _Kind("a whole number", _whole),
+    float: _Kind("a number", float),
+    Density: _Kind("gauss, laplace, cauchy, t:NU or ggd:SHAPE", _density),
+    Demix: _Kind(", ".join(DEMIXES), lambda text: DEMIXES[text.strip().lower()]),
+}
+
+
+def _kind(chosen: Recipe, name: str) -> Any:
+    return get_type_hints(chosen.build)[name]
+
+
+def _meanings(build: Callable[..., Any]) -> dict[str, str]:
+    """The lines under Args: of a docstring."""
+    doc = inspect.getdoc(build) or ""
+    _, _, args = doc.partition("Args:")
+    found = re.findall(r"^\s+(\w+): (.+(?:\n\s{8,}.+)*)", args, flags=re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}

@@ -1,0 +1,286 @@
+"""The main job: a recording in, its sounds out.
+
+    result = separate(x, rate)          x: (channels, samples), or with batch axes in front
+    result.sources                      (n, samples): each sound as the reference microphone hears it
+"""
+
+import importlib.metadata
+import inspect
+import math
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from otowake.core.errors import OtowakeError
+from otowake.core.method import Method
+from otowake.core.run import converged, finite, iterate, recorded, until
+from otowake.recipes import Recipe
+from otowake.signal.stft import Stft
+from otowake.spec import GIVEN, parse_settings, parse_stft, recipe, show
+from otowake.tasks.prepare import Prepared, checked, prepared
+
+DEFAULT = "consistent_ilrma"
+"""The method for several microphones when none is named; docs/guide/quality.md holds the measurements."""
+
+
+class Progress(NamedTuple):
+    """What a watcher is told after each iteration."""
+
+    iteration: int
+    total: int
+    cost: float | None
+    seconds: float
+    phase: str
+
+
+@dataclass(frozen=True)
+class Separation:
+    """What came out.
+
+    Attributes:
+        sources: *b n samples, or *b n m samples with images="all": of the kind and dtype that came in.
+        rest: None, or *b samples (*b m samples): what no source explains; sources and rest add up to the recording.
+        rate: samples a second.
+        method, why: the recipe, and why it was taken.
+        settings: every parameter in effect, as strings and numbers.
+        costs: before the first and after each iteration, in nats (mean over a batch).
+        converged: whether the last tenth of the iterations brought less than 1 % of the descent.
+        iterations, seconds: how many and how long.
+        diagnostics: inactive bins, rank, reductions: JSON-able.  notes: what a person should know, in sentences.
+        state: of the method, to go on from.
+    """
+
+    sources: Any
+    rest: Any
+    rate: int
+    method: str
+    why: str
+    settings: dict[str, Any]
+    costs: list[float]
+    converged: bool
+    iterations: int
+    seconds: float
+    diagnostics: dict[str, Any]
+    notes: list[str]
+    state: Any = field(repr=False, default=None)
+
+    def report(self) -> dict[str, Any]:
+        """All but sound and state, JSON-able, with versions."""
+        named = ("method", "why", "rate", "settings", "iterations", "converged", "seconds", "notes", "diagnostics")
+        return {**{key: getattr(self, key) for key in named}, "costs": self.costs, "versions": versions()}
+
+
+def separate(
+    x: Any,
+    rate: int,
+    method: str = "auto",
+    *,
+    sources: int | None = None,
+    seed: int = 0,
+    iterations: int | None = None,
+    stft: str | Stft | None = None,
+    images: Literal["reference", "all"] = "reference",
+    reference: int = 0,
+    device: str = "cpu",
+    watch: Callable[[Progress], None] | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Separation:
+    """Separate a recording of several microphones (or, with method "nmf", of one) into its sounds.
+
+    Args:
+        x: (channels, samples) floating point, NumPy or torch; batch axes may stand in front.  Never modified.
+        rate: samples a second.
+        method: a name of `otowake methods`, or "auto".
+        sources: how many sounds; by default as many as there are independent channels.
+        seed: of the random start; the same seed gives the same sounds.
+        iterations: how many; by default the recipe's.
+        stft: "frame/hop" in samples; by default a frame of about a quarter of a second.
+        images: the sounds at the "reference" microphone, or at "all".
+        reference: which channel is the reference, from 0.
+        device: "cpu", "cuda" or "auto".
+        watch: called after each iteration; an exception that it raises stops the work and is passed on.
+        settings: the recipe's own parameters, as parts and numbers or as the strings of the command line.
+
+    Returns:
+        Separation; computed in double precision, given back in the dtype and kind of x.
+
+    Raises:
+        OtowakeError: one sentence: what came, where, what to try.
+    """
+    began = time.perf_counter()
+    samples = _tensor(x)
+    transform = stft if isinstance(stft, Stft) else parse_stft(stft) if stft else default_stft(rate)
+    samples = checked(samples, transform)
+    _check_request(samples, rate, sources, iterations, reference)
+    chosen, why = choose(method, samples.shape[-2], sources)
+    ready = prepared(_reference_first(samples, reference), transform, sources, chosen.takes == "square")
+    built, values = _built(chosen, ready, sources, transform, dict(settings or {}))
+    where = _device(device)
+    X = ready.X.to(where)
+    total = chosen.iterations if iterations is None else iterations
+    log = recorded(finite(until(iterate(built, X, seed=seed), steps=total)))
+    state = None
+    for tick in log:
+        state = tick.state
+        if watch is not None:
+            cost = _mean(log.costs[-1][2])
+            watch(Progress(tick.k, total, cost, time.perf_counter() - began, "separating"))
+    costs = [(k, epoch, _mean(cost)) for k, epoch, cost in log.costs]
+    out, rest = _sounds(built, X, state, ready, transform, samples, reference, images)
+    return Separation(
+        sources=_like(out, x),
+        rest=None if rest is None else _like(rest, x),
+        rate=rate,
+        method=chosen.name,
+        why=why,
+        settings={**values, "seed": seed, "stft": show(transform), "reference": reference, "device": where},
+        costs=[cost for *_, cost in costs],
+        converged=converged(costs),
+        iterations=total,
+        seconds=time.perf_counter() - began,
+        diagnostics={**ready.diagnostics, "proved_monotone": built.proved},
+        notes=[*ready.notes, *_cost_notes(costs)],
+        state=state,
+    )
+
+
+def choose(method: str, channels: int, sources: int | None) -> tuple[Recipe, str]:
+    """The recipe, and the sentence that says why it was taken."""
+    if method != "auto":
+        chosen = recipe(method)
+        if chosen.takes == "one" and channels > 1:
+            raise OtowakeError(f"{method} takes one channel, the recording has {channels}; try {DEFAULT}, or one channel.")
+        if chosen.takes != "one" and channels == 1:
+            raise OtowakeError(f"{method} compares microphones, the recording has one channel; {_MONO}")
+        if chosen.takes == "more" and sources is None:
+            raise OtowakeError(f"{method} needs to know how many sources there are: give sources (--sources 2).")
+        return chosen, "it was asked for"
+    if channels == 1:
+        raise OtowakeError(f"The recording has one channel, and blind separation compares microphones; {_MONO}")
+    extra = "" if sources in (None, channels) else f", after reducing {channels} channels to {sources}"
+    return recipe(DEFAULT), f"{channels} microphones: the determined method with the best measured results{extra}"
+
+
+_MONO = (
+    "for one channel name --method nmf with --sources (repeating sounds such as notes and drum hits), or record with "
+    "two microphones."
+)
+
+
+def default_stft(rate: int) -> Stft:
+    """A power of two of about a quarter of a second (4096 at 16 kHz, 8192 at 44.1 and 48 kHz), hop a quarter of it."""
+    n_fft = 2 ** max(6, round(math.log2(0.2 * rate)))
+    return Stft(n_fft, n_fft // 4)
+
+
+def versions() -> dict[str, str]:
+    """Of otowake and of what its numbers depend on."""
+    packages = ("otowake", "torch", "numpy", "numba")
+    return {**{name: importlib.metadata.version(name) for name in packages}, "python": platform.python_version()}
+
+
+def _tensor(x: Any) -> Tensor:
+    """The samples in double precision, on the CPU; integers are left for `checked` to refuse."""
+    t = x.detach().cpu() if isinstance(x, Tensor) else torch.from_numpy(np.array(x))
+    return t.to(torch.float64) if t.is_floating_point() else t
+
+
+def _like(y: Tensor, x: Any) -> Any:
+    """y as the kind and dtype of x."""
+    if isinstance(x, Tensor):
+        return y.to(dtype=x.dtype, device=x.device)
+    return y.cpu().numpy().astype(np.asarray(x).dtype, copy=False)
+
+
+def _check_request(x: Tensor, rate: int, sources: int | None, iterations: int | None, reference: int) -> None:
+    if not 1_000 <= rate <= 768_000:
+        raise OtowakeError(f"A rate of {rate} Hz is outside 1000 to 768000 Hz; is it samples a second?")
+    if sources is not None and sources < 1:
+        raise OtowakeError(f"{sources} sources cannot be separated; ask for 1 or more.")
+    if iterations is not None and not 0 <= iterations <= 1_000_000:
+        raise OtowakeError(f"{iterations} iterations were asked for; 0 to 1000000 can be had, 100 is usual.")
+    if not 0 <= reference < x.shape[-2]:
+        raise OtowakeError(f"The reference channel {reference} does not exist: there are 0 to {x.shape[-2] - 1}.")
+
+
+def _reference_first(x: Tensor, reference: int) -> Tensor:
+    order = [reference, *(m for m in range(x.shape[-2]) if m != reference)]
+    return x[..., order, :]
+
+
+def _built(
+    chosen: Recipe, ready: Prepared, sources: int | None, stft: Stft, settings: dict[str, Any]
+) -> tuple[Method, dict[str, Any]]:
+    """The method, and every parameter in effect in words."""
+    values = {key: value for key, value in settings.items() if not isinstance(value, str)}
+    values |= parse_settings(chosen, {key: value for key, value in settings.items() if isinstance(value, str)})
+    signature = inspect.signature(chosen.build).parameters
+    unknown = [key for key in values if key not in signature or key in GIVEN]
+    if unknown:
+        parse_settings(chosen, {key: "" for key in unknown})
+    if "stft" in signature:
+        values["stft"] = stft
+    if "sources" in signature and sources is not None:
+        values["sources"] = sources
+    if chosen.takes == "more" and ready.X.shape[-3] == sources:
+        raise OtowakeError(
+            f"{chosen.name} needs more microphones than sources, there are {sources} of each; use auxiva or {DEFAULT}."
+        )
+    defaults = {name: p.default for name, p in signature.items()}
+    shown = {name: _plain(value) for name, value in {**defaults, **values}.items() if name != "stft"}
+    return chosen.build(**values), shown
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, int | float | str | None) else show(value)
+
+
+def _device(name: str) -> str:
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise OtowakeError("No CUDA device was found; use --device cpu, or auto to take one when there is one.")
+    if name not in ("cpu", "cuda"):
+        raise OtowakeError(f"There is no device {name!r}: use cpu, cuda or auto.")
+    return name
+
+
+def _sounds(
+    method: Method,
+    X: Tensor,
+    state: Any,
+    ready: Prepared,
+    stft: Stft,
+    x: Tensor,
+    reference: int,
+    images: str,
+) -> tuple[Tensor, Tensor | None]:
+    """Waveforms of the sources, and what is left of the recording where they do not add up to it by construction."""
+    order = [reference, *(m for m in range(x.shape[-2]) if m != reference)]
+    needed = range(X.shape[-3]) if ready.restore is not None or images == "all" else range(1)
+    out = ready.back(method.images(X, state, tuple(needed)).cpu())
+    whole = images == "all"
+    y = stft.inverse(out if whole else out[..., :1, :, :], x.shape[-1])
+    if whole:
+        y = y[..., [order.index(m) for m in range(x.shape[-2])], :]
+    target = x if whole else x[..., reference : reference + 1, :]
+    left = target - y.sum(-3)
+    small = float(left.abs().amax()) <= 1e-9 * float(x.abs().amax())
+    rest = None if small else (left if whole else left[..., 0, :])
+    return (y if whole else y[..., 0, :]), rest
+
+
+def _cost_notes(costs: list[tuple[int, int, float]]) -> list[str]:
+    if len(costs) > 10 and not converged(costs):
+        return ["The cost was still falling when the iterations ended; more iterations may help."]
+    return []
+
+
+def _mean(cost: Tensor) -> float:
+    return float(cost.mean())

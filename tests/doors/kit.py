@@ -1,0 +1,75 @@
+"""What the tests of the command line share: small recordings, and ways to run a command."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from otowake.cli.main import main
+
+RATE = 8000
+QUICK = ("--stft", "512/128", "--iterations", "5")
+
+
+def mixture(channels=2, samples=RATE, seed=0, sources=None):
+    """(channels, samples): noises that come and go, each through a short random filter to each microphone."""
+    rng = np.random.default_rng(seed)
+    n = channels if sources is None else sources
+    seconds = np.arange(samples) / RATE
+    envelopes = [0.05 + np.sin(np.pi * (1.3 + i) * seconds + i) ** 4 for i in range(n)]
+    sounds = np.stack(envelopes) * rng.laplace(size=(n, samples))
+    filters = rng.standard_normal((channels, n, 16)) * 0.6 ** np.arange(16)
+    x = np.array([sum(np.convolve(s, h)[:samples] for s, h in zip(sounds, hs)) for hs in filters])
+    return 0.5 * x / max(np.abs(x).max(initial=0.0), 1e-9)
+
+
+def recording(path, x=None, subtype="PCM_16", rate=RATE):
+    """Writes (channels, samples) and gives the path."""
+    soundfile.write(path, np.atleast_2d(mixture() if x is None else x).T, rate, subtype)
+    return path
+
+
+def command(*words, **options):
+    """The real command in a process of its own."""
+    return subprocess.run(line(*words), capture_output=True, text=True, timeout=120, **options)
+
+
+def line(*words):
+    return [sys.executable, "-m", "otowake.cli.main", *map(str, words)]
+
+
+def quickly(capsys, *words):
+    """The same command in this process: (exit code, stdout, stderr)."""
+    code = main([str(word) for word in words])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def parts(folder, stem="mix"):
+    """The sounds that were written, in order, the rest last: {file name: (channels, samples)}."""
+    files = sorted(Path(folder).glob(f"{stem}-source*")) + sorted(Path(folder).glob(f"{stem}-rest*"))
+    return {file.name: soundfile.read(file, always_2d=True)[0].T for file in files}
+
+
+def integers(path, bits):
+    """(channels, samples) as the whole steps of a PCM file."""
+    return soundfile.read(path, dtype="int32", always_2d=True)[0].T.astype(np.int64) >> (32 - bits)
+
+
+def left_over(folder):
+    """Temporary files and folders anywhere below."""
+    return [str(found) for found in Path(folder).rglob("*") if found.name.endswith(".tmp")]
+
+
+def refused(answer):
+    """One sentence on stderr, exit code 2, nothing on stdout."""
+    code, out, err = answer
+    one_line = err.startswith("otowake: ") and err.count("\n") == 1 and err.endswith("\n")
+    return code == 2 and not out and one_line and "Traceback" not in err and "bug" not in err
+
+
+def is_root():
+    return hasattr(os, "geteuid") and os.geteuid() == 0

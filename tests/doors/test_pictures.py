@@ -1,0 +1,129 @@
+"""The pictures: right levels at the right places, one scale, any length, and no traces around them."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from otowake.tasks import pictures
+from otowake.tasks.pictures import cost_curve, spectrograms
+
+RATE = 8000
+
+
+def tone(hertz, samples=RATE, amplitude=1.0):
+    return amplitude * np.sin(2 * np.pi * hertz * np.arange(samples) / RATE)
+
+
+def levels(x):
+    grid = pictures._grid(len(x), RATE)
+    return grid, pictures._levels(x, grid)
+
+
+def row(grid, hertz):
+    return int(np.searchsorted(grid.edges, hertz)) - 1
+
+
+def picture(path):
+    with Image.open(path) as image:
+        image.load()
+        assert image.format == "PNG"
+        return np.asarray(image.convert("RGB"))
+
+
+@pytest.mark.parametrize("hertz", [62.5, 440.0, 1000.0, 3000.0])
+@pytest.mark.parametrize("amplitude", [1.0, 1e-3, 1e6])
+def test_a_sine_has_its_own_level_at_its_own_place(hertz, amplitude):
+    grid, level = levels(tone(hertz, amplitude=amplitude))
+    middle = level[:, level.shape[1] // 2]
+    assert abs(np.argmax(middle) - row(grid, hertz)) <= 3
+    assert middle.max() == pytest.approx(20 * np.log10(amplitude), abs=1.5)  # 1.4 dB between two bins
+
+
+def test_time_is_where_it_was():
+    x = np.zeros(20 * RATE)
+    x[15 * RATE] = 1.0
+    grid, level = levels(x)
+    loudest = np.flatnonzero(level.max(axis=0) > -200)
+    seconds = (loudest + 0.5) * grid.width / RATE
+    assert abs(seconds.mean() - 15.0) < 0.03
+
+
+def test_a_long_sound_in_pieces_is_the_sound_at_once(monkeypatch):
+    x = np.random.default_rng(0).standard_normal(5 * RATE + 17)
+    whole = levels(x)[1]
+    monkeypatch.setattr(pictures, "BLOCK", 5000)
+    np.testing.assert_allclose(levels(x)[1], whole, atol=1e-3)
+
+
+def test_columns_and_rows_do_not_grow_with_the_sound():
+    for samples in (1, 100, RATE, 100 * RATE):
+        grid, level = levels(np.ones(samples))
+        assert level.shape == (pictures.ROWS, grid.columns)
+        assert grid.columns <= pictures.COLUMNS
+        assert np.isfinite(level).all()
+
+
+@pytest.mark.parametrize("samples", [1, 100, RATE])
+@pytest.mark.parametrize("gain", [0.0, 1e-8, 1.0, 1e8])
+def test_any_recording_gives_a_picture(tmp_path, samples, gain):
+    x = gain * np.random.default_rng(0).standard_normal(samples)
+    spectrograms(tmp_path / "x.png", x, np.stack([0.3 * x, 0.7 * x]), RATE)
+    assert picture(tmp_path / "x.png").std() > 1
+
+
+def test_the_figure_grows_with_the_sources(tmp_path):
+    x = tone(440.0)
+    heights = []
+    for n in (2, 4, 8):
+        spectrograms(tmp_path / f"{n}.png", x, np.stack([x / n] * n), RATE, rest=0 * x)
+        heights.append(picture(tmp_path / f"{n}.png").shape[0])
+    steps = np.diff(heights) / [2, 4]
+    assert steps[0] == pytest.approx(steps[1], abs=2)
+    assert steps[0] > 150
+
+
+def test_all_panels_share_one_scale(tmp_path):
+    x = tone(440.0)
+    spectrograms(tmp_path / "x.png", x, np.stack([x, x, 1e-2 * x]), RATE)
+    image = picture(tmp_path / "x.png")
+    height = (pictures.PANEL + pictures.GAP) * pictures.DPI
+    top, left = int(pictures.TOP * pictures.DPI), int(pictures.LEFT * pictures.DPI)
+    cuts = [image[round(top + i * height) + 3 :][:150, left + 200 : left + 400] for i in range(4)]
+    np.testing.assert_array_equal(cuts[0], cuts[1])
+    assert cuts[3].max() < cuts[0].max() - 20
+
+
+@pytest.mark.parametrize(
+    "costs",
+    [
+        [],
+        [1.0],
+        [3.0, 2.0, 1.0],
+        [-1e7, -2e7],
+        [np.nan, 5.0, 4.0],
+        [0.0, 0.0],
+        list(np.geomspace(1e9, 1, 500)),
+    ],
+)
+def test_any_descent_gives_a_curve(tmp_path, costs):
+    cost_curve(tmp_path / "cost.png", costs, method="ilrma")
+    assert picture(tmp_path / "cost.png").std() > 1
+
+
+def test_pyplot_stays_out_and_nothing_is_said(tmp_path):
+    program = f"""
+import sys, numpy as np
+from otowake.tasks.pictures import spectrograms, cost_curve
+assert "matplotlib" not in sys.modules
+x = np.random.default_rng(0).standard_normal(4000)
+spectrograms({str(tmp_path / "x.png")!r}, x, x[None], 8000)
+cost_curve({str(tmp_path / "c.png")!r}, [3.0, 2.0])
+assert "matplotlib.pyplot" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "rror" not in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.png", "x.png"]
