@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from otowake.core.errors import OtowakeError
-from otowake.signal.audio import read, write
 from otowake.core.files import write_bytes
+from otowake.signal.audio import read, write
 from otowake.simulate import Room, Scene, around, linear, middle, simulate
 
 RATE, SECONDS = 16000, 10.0

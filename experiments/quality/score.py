@@ -155,13 +155,17 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 def table(paths: Sequence[Path]) -> str:
-    """Mean SDR improvement in dB: the median over mixtures of their medians over seeds, a column a kind."""
-    text = [_row("STFT", "method", "steps", [*BASES, "all"])]
+    """Mean SDR improvement in dB: the median over mixtures of their medians over seeds, a column a kind.
+
+    Runs that ended in an error are left out of the medians and counted in the last column.
+    """
+    text = [_row("STFT", "method", "steps", [*BASES, "all", "failed"])]
     for (stft_name, method, steps), kinds in sorted(_collected(paths).items()):
+        failed = len(kinds.pop("failed", {}))
         scores = {kind: [statistics.median(v) for v in found.values()] for kind, found in kinds.items()}
         scores["all"] = [value for values in scores.values() for value in values]
         cells = [f"{statistics.median(scores[k]):.2f}" if k in scores else "-" for k in (*BASES, "all")]
-        text.append(_row(stft_name, method, str(steps), cells))
+        text.append(_row(stft_name, method, str(steps), [*cells, str(failed)]))
     return "\n".join(text)
 
 
@@ -173,9 +177,11 @@ def _collected(paths: Sequence[Path]) -> dict[Key, Runs]:
     """(STFT, method, iterations) -> kind -> mixture -> mean SDR improvements, one a seed."""
     runs: dict[Key, Runs] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for line in (line for path in paths for line in lines(path)):
+        row = (f"{line['n_fft']}/{line['hop']}", line["method"], line["iterations"])
         if "sdri" in line:
-            row = (f"{line['n_fft']}/{line['hop']}", line["method"], line["iterations"])
             runs[row][line["kind"]][line["mixture"]].append(statistics.mean(line["sdri"]))
+        else:
+            runs[row]["failed"][f"{line['mixture']} {line['seed']}"].append(0.0)
     return runs
 
 

@@ -150,7 +150,7 @@ def test_no_file_at_all(tmp_path, capsys, name):
     assert one_of_two(capsys, tmp_path, tmp_path / name) is None
 
 
-@pytest.mark.parametrize("stem", ["-", "ドラム 音", "a'b\"c", "new\nline", "x" * 240])
+@pytest.mark.parametrize("stem", ["-", "ドラム 音", "a'b\"c", "new\nline", "x" * 240, "\udcff"])
 def test_names_that_are_hard_to_write(tmp_path, capsys, stem):
     source = recording(tmp_path / "mix.wav").rename(tmp_path / f"{stem}.wav")
     answer = quickly(capsys, "separate", *QUICK, "-o", tmp_path / "out", "--no-plots", "--json", "--", source)

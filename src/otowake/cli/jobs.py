@@ -100,8 +100,8 @@ def _written(job: Job, wish: Wish, recording: "Recording", result: "Separation")
     import numpy as np
 
     from otowake.cli.outputs import stored, together
-    from otowake.signal.audio import write
     from otowake.core.files import write_bytes
+    from otowake.signal.audio import write
 
     rest = [] if result.rest is None else [np.asarray(result.rest)]
     parts = np.stack([*np.asarray(result.sources), *rest]).astype(np.float64, copy=False)

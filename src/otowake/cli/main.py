@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from otowake import __version__
 from otowake.cli.arguments import expand_many
 from otowake.cli.evaluate import evaluate
 from otowake.cli.interrupt import Stopped
@@ -38,12 +39,7 @@ for command in (separate, evaluate, simulate, methods):
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            typer.echo(f"otowake {version('otowake')}")
-        except PackageNotFoundError:  # run from a checkout that is not installed
-            typer.echo("otowake, version unknown: the package is not installed")
+        typer.echo(f"otowake {__version__}")
         raise typer.Exit
 
 

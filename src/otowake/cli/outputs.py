@@ -152,7 +152,8 @@ def together(folder: Path) -> Iterator[Path]:
             seen = str(error).replace(shown(staged.resolve()), shown(folder))
             raise OtowakeError(seen) from error
         finally:
-            shutil.rmtree(staged, ignore_errors=True)
+            with undisturbed():  # a second Ctrl-C
+                shutil.rmtree(staged, ignore_errors=True)
     except OSError as error:
         raise OtowakeError(f"Cannot write in {shown(folder)}: {error.strerror or error}.") from error
     finally:

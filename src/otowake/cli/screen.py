@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from otowake.core.files import shown
+
 if TYPE_CHECKING:
     from otowake.tasks.separate import Progress
 
@@ -27,7 +29,7 @@ def progress(name: str, show: bool) -> "Iterator[Callable[[Progress], None]]":
         TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=None, state="reading")
+        task = bar.add_task(shown(name), total=None, state="reading")
 
         def follow(tick: "Any") -> None:
             cost = "" if tick.cost is None else f", cost {tick.cost:.6g}"
@@ -55,6 +57,6 @@ def summary(report: dict[str, Any]) -> str:
         f"{report['method']}: {report['why']}",
         f"{report['iterations']} {many} in {report['seconds']:.1f} s, {end}",
         *(f"Note: {note}" for note in report["notes"]),
-        *(f"  {file}" for file in report["files"]),
+        *(f"  {shown(file)}" for file in report["files"]),
     ]
     return "\n".join(lines)

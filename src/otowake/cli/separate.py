@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -99,7 +100,8 @@ def _print(reports: list[dict[str, Any]], as_json: bool, alone: bool) -> None:
         typer.echo(json.dumps(reports[0] if alone else {"runs": reports}, indent=2))
         return
     for report in reports:
-        typer.echo(summary(report) if sys.stdout.isatty() else paths(report))
+        # as bytes, because a file name need not be text
+        typer.echo(summary(report) if sys.stdout.isatty() else os.fsencode(paths(report)))
 
 
 # ---- what is asked for ------------------------------------------------------------------------------------

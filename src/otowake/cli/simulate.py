@@ -131,8 +131,8 @@ def _sounds(paths: Sequence[Path], rate: int, seconds: float, notes: list[str]) 
 def _first_channel(path: Path, rate: int, notes: list[str]) -> "np.ndarray":
     import soxr
 
-    from otowake.signal.audio import read
     from otowake.core.files import shown
+    from otowake.signal.audio import read
 
     recording = read(path)
     name, channels = shown(path.name), len(recording.samples)
@@ -148,8 +148,8 @@ def _first_channel(path: Path, rate: int, notes: list[str]) -> "np.ndarray":
 def _save(
     scene: "Scene", out: Path, file_format: Format, sources: Sequence[Path], notes: list[str]
 ) -> dict[str, Any]:
-    from otowake.signal.audio import write
     from otowake.core.files import shown, write_bytes
+    from otowake.signal.audio import write
 
     images = {f"image{n + 1}.{file_format}": image for n, image in enumerate(scene.images)}
     parts = {f"mixture.{file_format}": scene.mixture, **images}

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from torch import Tensor
+
 from otowake.core.types import Cost, Gain, Images, Mixture, Power, Spec
 
 
@@ -18,6 +20,16 @@ class SplitGradient(NamedTuple):
     pos: Power
 
 
+class Fused(NamedTuple):
+    """What a kernel needs to make the split gradient of log r + rho(v / r) itself: rho'(q) = c (q + a)^g.
+
+    v: *b n f t;  slope: (c, a, g).
+    """
+
+    v: Power
+    slope: Tensor
+
+
 @dataclass(frozen=True)
 class Split:
     """The split gradient as a function of r, and which powers of r the cost is made of.
@@ -26,10 +38,12 @@ class Split:
         at: r -> SplitGradient; may be asked more than once.
         powers: (lowest, highest) power of r in the terms of the cost, log r counting as 0.
             They decide the exponent that keeps a multiplicative update monotone (see `exponent`).
+        fused: the same function in numbers, for kernels; None where it has no such form.
     """
 
     at: Callable[[Power], SplitGradient]
     powers: tuple[float, float]
+    fused: Fused | None = None
 
     def __call__(self, r: Power) -> SplitGradient:
         return self.at(r)

@@ -2,7 +2,7 @@
 
 Model    y ~ spherical density of scale r, in one bin, or in all bins of a frame at once (`Pooled`)
 Cost     sum log r + sum rho(q),  q = v / r             (`Pooled`: q = sum_f v / r, d = F dimensions)
-Split    neg = rho'(q) v / r^2,  pos = 1 / r
+Split    neg = rho'(q) v / r^2,  pos = 1 / r;   rho'(q) = c (q + a)^g for every density here
 Weight   phi of |y|^degree in the surrogate that a demixing update minimises:
          degree 2: phi = rho'(q) / r, valid while rho is concave in q;  degree b > 2 (GGD): r^(-b/2)
 
@@ -16,15 +16,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from torch import Tensor
 
 from otowake.core.errors import OtowakeError
-from otowake.core.method import Split, SplitGradient
+from otowake.core.method import Fused, Split, SplitGradient
 from otowake.core.types import Cost, Power, Weight
 from otowake.linalg.safe import radius_floor
+from otowake.ops import raised, slope_weight
 
 
 class Density(ABC):
-    """A spherical density: `rho`, its derivative and `low` are all that a new one has to bring."""
+    """A spherical density: `rho` and the three numbers of its derivative are all that a new one has to bring."""
 
     axes: ClassVar[tuple[int, ...]] = ()
     """Axes whose bins share one radius."""
@@ -39,13 +41,21 @@ class Density(ABC):
         """-log density at squared radius q in d complex dimensions, without the scale."""
 
     @abstractmethod
-    def drho(self, q: Power, d: int) -> Power:
-        """d rho / d q."""
+    def numbers(self, like: Tensor, d: int) -> tuple[float, float, float]:
+        """(c, a, g) of rho'(q) = c (q + a)^g."""
 
     @property
     def degree(self) -> float:
         """The surrogate of the cost in y is a weighted |y|^degree."""
         return max(2.0, -2 * self.low)
+
+    def slope(self, like: Tensor, d: int = 1) -> Tensor:
+        """`numbers` as the ops take them."""
+        return torch.tensor(self.numbers(like, d), dtype=torch.float64)
+
+    def drho(self, q: Power, d: int) -> Power:
+        """rho'(q)."""
+        return raised(q, self.slope(q, d))
 
     def radius(self, q: Power) -> tuple[Power, int]:
         """(q, d): the squared radius that q = v / r of single bins make up, and how many bins it spans."""
@@ -64,12 +74,16 @@ class Density(ABC):
             q = v * pos
             return SplitGradient(self.drho(*self.radius(q)) * q * pos, pos)
 
-        return Split(at, (self.low, 0.0))
+        return Split(at, (self.low, 0.0), None if self.axes else Fused(v, self.slope(v)))
 
     def weight(self, v: Power, r: Power) -> Weight:
         """phi: the weight of |y|^degree in the surrogate; one a frame where r and q are."""
         if self.degree > 2:
             return (r ** (-self.degree / 2)).expand_as(v)
+        if not self.axes:
+            return slope_weight(v, r, self.slope(v))
+        if r.shape[-2] == 1:  # sum first: q = sum_f v / r
+            return raised(v.sum(-2, keepdim=True) / r, self.slope(v, v.shape[-2])) / r
         pos = 1 / r
         return self.drho(*self.radius(v * pos)) * pos
 
@@ -83,8 +97,8 @@ class Gauss(Density):
     def rho(self, q: Power, d: int) -> Power:
         return q
 
-    def drho(self, q: Power, d: int) -> Power:
-        return q.new_ones(()).expand_as(q)
+    def numbers(self, like: Tensor, d: int) -> tuple[float, float, float]:
+        return 1.0, 0.0, 0.0
 
 
 @dataclass(frozen=True)
@@ -101,8 +115,8 @@ class StudentT(Density):
     def rho(self, q: Power, d: int) -> Power:
         return (self.nu / 2 + d) * torch.log1p(2 * q / self.nu)
 
-    def drho(self, q: Power, d: int) -> Power:
-        return (self.nu + 2 * d) / (self.nu + 2 * q)
+    def numbers(self, like: Tensor, d: int) -> tuple[float, float, float]:
+        return self.nu / 2 + d, self.nu / 2, -1.0
 
 
 def Cauchy() -> StudentT:
@@ -119,8 +133,8 @@ class Laplace(Density):
     def rho(self, q: Power, d: int) -> Power:
         return 2 * torch.sqrt(q + radius_floor(q))
 
-    def drho(self, q: Power, d: int) -> Power:
-        return torch.rsqrt(q + radius_floor(q))
+    def numbers(self, like: Tensor, d: int) -> tuple[float, float, float]:
+        return 1.0, radius_floor(like), -0.5
 
 
 @dataclass(frozen=True)
@@ -141,13 +155,13 @@ class GGD(Density):
         return -self.shape / 2
 
     def rho(self, q: Power, d: int) -> Power:
-        return self._rounded(q) ** (self.shape / 2)
+        return (q + self._cusp(q)) ** (self.shape / 2)
 
-    def drho(self, q: Power, d: int) -> Power:
-        return self.shape / 2 * self._rounded(q) ** (self.shape / 2 - 1)
+    def numbers(self, like: Tensor, d: int) -> tuple[float, float, float]:
+        return self.shape / 2, self._cusp(like), self.shape / 2 - 1
 
-    def _rounded(self, q: Power) -> Power:
-        return q + radius_floor(q) if self.shape < 2 else q
+    def _cusp(self, q: Tensor) -> float:
+        return radius_floor(q) if self.shape < 2 else 0.0
 
 
 @dataclass(frozen=True)
@@ -172,8 +186,8 @@ class Pooled(Density):
     def rho(self, q: Power, d: int) -> Power:
         return self.density.rho(q, d)
 
-    def drho(self, q: Power, d: int) -> Power:
-        return self.density.drho(q, d)
+    def numbers(self, like: Tensor, d: int) -> tuple[float, float, float]:
+        return self.density.numbers(like, d)
 
 
 DENSITIES: dict[str, Density] = {

@@ -1,17 +1,93 @@
-"""The two products of a multiplicative update and their quotient: (neg Aᵀ) / (pos Aᵀ).
+"""Both halves of a multiplicative update of r = B H + e, and their quotient.
 
-The definition is two matrix products of the linear-algebra library, which no kernel of ours beats.
+factor_ratio   (neg Aᵀ) / (pos Aᵀ) for any split gradient: two products of the linear-algebra library
+bases_ratio    the same for costs log r + rho(v / r) with rho'(q) = c (q + a)^g, without forming r, neg and pos:
+               r = B H + e,  q = v / r,  neg = c (q + a)^g q / r,  pos = 1 / r;   (neg Hᵀ) / (pos Hᵀ)
+gains_ratio    (Bᵀ neg) / (Bᵀ pos) of the same
+slope_weight   phi = c (v/r + a)^g / r of a given r
+
 """
 
+import torch
 from torch import Tensor
 
 from otowake.linalg.safe import divide
 from otowake.ops.registry import Op
 
 
-def definition(neg: Tensor, pos: Tensor, A: Tensor) -> Tensor:
+def factor_definition(neg: Tensor, pos: Tensor, A: Tensor) -> Tensor:
     return divide(neg @ A.mT, pos @ A.mT)
 
 
-factor_ratio = Op("factor_ratio", definition, None, "(Tensor neg, Tensor pos, Tensor A) -> Tensor")
+def raised(q: Tensor, slope: Tensor) -> Tensor:
+    """c (q + a)^g for slope = (c, a, g), with the short cuts that g allows."""
+    c, a, g = slope.tolist()
+    if g == 0:
+        return q.new_ones(()).expand_as(q) * c
+    base = q + a
+    if g == -1:
+        return c / base
+    return c * torch.rsqrt(base) if g == -0.5 else c * base**g
+
+
+def _halves(v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+    pos = 1 / (B @ H + e)
+    q = v * pos
+    return raised(q, slope) * q * pos, pos
+
+
+def bases_definition(v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> Tensor:
+    return factor_definition(*_halves(v, B, H, e, slope), H)
+
+
+def gains_definition(v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> Tensor:
+    neg, pos = _halves(v, B, H, e, slope)
+    return factor_definition(neg.mT, pos.mT, B.mT).mT.contiguous()
+
+
+def weight_definition(v: Tensor, r: Tensor, slope: Tensor) -> Tensor:
+    pos = 1 / r
+    return raised(v * pos, slope) * pos
+
+
+_POWERS = (0.0, -1.0, -0.5)
+
+
+def _kernel_suits(v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> bool:
+    """Powers other than these are faster in the definition's vector functions, many bases in matrix products."""
+    return B.shape[-1] <= 16 and slope[2].item() in _POWERS
+
+
+def _bases_kernel(v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> Tensor:
+    from otowake.ops.cpu.ratio import bases_ratio
+
+    return bases_ratio(v, B, H, e, slope)
+
+
+def _gains_kernel(v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> Tensor:
+    from otowake.ops.cpu.ratio import gains_ratio
+
+    return gains_ratio(v, B, H, e, slope)
+
+
+def _weight_kernel(v: Tensor, r: Tensor, slope: Tensor) -> Tensor:
+    from otowake.ops.cpu.ratio import slope_weight
+
+    return slope_weight(v, r, slope)
+
+
+_SCHEMA = "(Tensor v, Tensor B, Tensor H, Tensor e, Tensor slope) -> Tensor"
+factor_ratio = Op("factor_ratio", factor_definition, None, "(Tensor neg, Tensor pos, Tensor A) -> Tensor")
 """(neg, pos: *b n f t, A: *b n k t) -> *b n f k; transposed views give the other factor."""
+bases_ratio = Op("bases_ratio", bases_definition, _bases_kernel, _SCHEMA, _kernel_suits)
+"""(v: *b n f t, B: *b n f k, H: *b n k t, e: *b n 1|f 1, slope: 3) -> *b n f k."""
+gains_ratio = Op("gains_ratio", gains_definition, _gains_kernel, _SCHEMA, _kernel_suits)
+"""The same arguments -> *b n k t."""
+slope_weight = Op(
+    "slope_weight",
+    weight_definition,
+    _weight_kernel,
+    "(Tensor v, Tensor r, Tensor slope) -> Tensor",
+    lambda v, r, slope: slope[2].item() in _POWERS and r.shape == v.shape,
+)
+"""(v, r: *b n f t, slope: 3) -> phi: *b n f t."""

@@ -25,13 +25,19 @@ class Op:
         definition: the equation in plain torch.
         kernel: same signature and result, for the CPU, on tensors that need no gradient; None where the
             definition is as fast.
-        schema: the torch schema of the arguments, needed with a kernel.
+        schema: the torch schema of the arguments.
+        suits: whether the kernel is the faster one for these arguments.
     """
 
     def __init__(
-        self, name: str, definition: Callable[..., Tensor], kernel: Callable[..., Tensor] | None, schema: str
+        self,
+        name: str,
+        definition: Callable[..., Tensor],
+        kernel: Callable[..., Tensor] | None,
+        schema: str,
+        suits: Callable[..., bool] = lambda *_: True,
     ) -> None:
-        self.name, self.definition, self.kernel = name, definition, kernel
+        self.name, self.definition, self.kernel, self.suits = name, definition, kernel, suits
         self._fast: Callable[..., Tensor] | None = None
         if kernel is not None:
             op = torch.library.custom_op(
@@ -42,7 +48,7 @@ class Op:
         OPS[name] = self
 
     def __call__(self, *args: Tensor) -> Tensor:
-        if self._fast is None or not _suits_kernel(args):
+        if self._fast is None or not _suits_kernel(args) or not self.suits(*args):
             return self.definition(*args)
         try:
             return self._fast(*(a.resolve_conj().resolve_neg() for a in args))

@@ -62,7 +62,12 @@ class Stft:
     def inverse(
         self, X: Complex[Tensor, "*b f t"], samples: int | None = None
     ) -> Float[Tensor, "*b samples"]:
-        """The signal of `samples` samples whose spectrogram is nearest to X (all that X covers by default)."""
+        """The signal whose spectrogram is nearest to X.
+
+        Args:
+            X: spectrogram.
+            samples: length of the signal; by default the longest that gives as many frames as X has.
+        """
         t = X.shape[-1]
         front = self.n_fft - self.hop
         window = self.window(X)
@@ -70,7 +75,7 @@ class Stft:
         square = (window * window).expand(t, -1)
         whole = _overlap_added(y, self.hop)
         norm = _overlap_added(square, self.hop)
-        samples = (t - 1) * self.hop + self.hop if samples is None else samples
+        samples = max(0, t * self.hop - front) if samples is None else samples
         return (whole / norm.clamp_min(torch.finfo(norm.dtype).tiny))[..., front : front + samples]
 
 

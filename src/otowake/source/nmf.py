@@ -20,7 +20,7 @@ from otowake.core.method import Split
 from otowake.core.random import uniform
 from otowake.core.types import Gain, Power
 from otowake.linalg.safe import variance_floor
-from otowake.ops import factor_ratio
+from otowake.ops import bases_ratio, factor_ratio, gains_ratio
 
 
 class NmfState(NamedTuple):
@@ -63,6 +63,10 @@ class Nmf:
 
     def update(self, z: NmfState, split: Split) -> NmfState:
         x = split.exponent(2 / self.domain)
+        if self.domain == 2 and split.fused is not None:
+            v, slope = split.fused
+            z = z._replace(B=z.B * bases_ratio(v, *z, slope) ** x)
+            return z._replace(H=z.H * gains_ratio(v, *z, slope) ** x)
         neg, pos = self._pulled_back(self.psd(z), split)
         z = z._replace(B=z.B * factor_ratio(neg, pos, z.H) ** x)
         neg, pos = self._pulled_back(self.psd(z), split)

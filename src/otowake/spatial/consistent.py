@@ -14,8 +14,10 @@ from dataclasses import dataclass
 
 import torch
 
+from otowake.core.errors import OtowakeError
 from otowake.core.method import Split
-from otowake.core.types import Cost, Gain, Images, Mixture, Power, Spec
+from otowake.core.types import Cost, Gain, Images, Mixture, Power
+from otowake.ops import abs2, demixed
 from otowake.signal.stft import Stft
 from otowake.spatial.determined import Determined, DeterminedState
 
@@ -34,18 +36,23 @@ class Consistent:
     proved = False
 
     def init(self, X: Mixture, seed: int) -> DeterminedState:
+        if X.shape[-2] != self.stft.bins:
+            raise OtowakeError(
+                f"The mixture has {X.shape[-2]} bins, the STFT of {self.stft.n_fft} samples makes {self.stft.bins}; "
+                "give the transform that made the mixture."
+            )
         return self.spatial.init(X, seed)
 
-    def observe(self, X: Mixture, p: DeterminedState) -> Spec:
-        return self.stft.forward(self.stft.inverse(self.spatial.observe(X, p)))
+    def observe(self, X: Mixture, p: DeterminedState) -> Power:
+        return abs2(self.stft.forward(self.stft.inverse(demixed(X, p.W))))
 
-    def power(self, o: Spec, p: DeterminedState) -> Power:
+    def power(self, o: Power, p: DeterminedState) -> Power:
         return self.spatial.power(o, p)
 
-    def split(self, o: Spec, p: DeterminedState) -> Split:
+    def split(self, o: Power, p: DeterminedState) -> Split:
         return self.spatial.split(o, p)
 
-    def update(self, X: Mixture, p: DeterminedState, o: Spec, r: Power) -> DeterminedState:
+    def update(self, X: Mixture, p: DeterminedState, o: Power, r: Power) -> DeterminedState:
         return self.spatial.update(X, p, self.spatial.observe(X, p), r)
 
     def cost(self, X: Mixture, p: DeterminedState, r: Power) -> Cost:

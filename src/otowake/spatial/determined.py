@@ -21,10 +21,10 @@ import torch
 
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Split
-from otowake.core.types import Cost, Covariance, Demixer, Gain, Images, Live, Mixture, Power, Spec
+from otowake.core.types import Cost, Covariance, Demixer, Gain, Images, Live, Mixture, Power
 from otowake.divergence.density import Density, Gauss
 from otowake.linalg.rank import covariance, full_rank_bins
-from otowake.ops import abs2, demixed
+from otowake.ops import demixed, demixed_power
 from otowake.spatial.demix.ip import ip1
 from otowake.spatial.demix.update import Demix, degree
 from otowake.spatial.projection import normalised, projected_images
@@ -62,26 +62,26 @@ class Determined:
         W = torch.eye(X.shape[-3], dtype=X.dtype, device=X.device).expand_as(C).clone()
         return DeterminedState(W, C, full_rank_bins(C))
 
-    def observe(self, X: Mixture, p: DeterminedState) -> Spec:
-        return demixed(X, p.W)
+    def observe(self, X: Mixture, p: DeterminedState) -> Power:
+        return demixed_power(X, p.W)
 
-    def power(self, o: Spec, p: DeterminedState) -> Power:
-        return abs2(o)
+    def power(self, o: Power, p: DeterminedState) -> Power:
+        return o
 
-    def split(self, o: Spec, p: DeterminedState) -> Split:
-        return self.density.split(self.power(o, p))
+    def split(self, o: Power, p: DeterminedState) -> Split:
+        return self.density.split(o)
 
-    def update(self, X: Mixture, p: DeterminedState, o: Spec, r: Power) -> DeterminedState:
-        W = self.demix(X, p.W, self.density.weight(self.power(o, p), r))
+    def update(self, X: Mixture, p: DeterminedState, o: Power, r: Power) -> DeterminedState:
+        W = self.demix(X, p.W, self.density.weight(o, r))
         return p._replace(W=torch.where(p.live[..., None, None], W, p.W))
 
     def cost(self, X: Mixture, p: DeterminedState, r: Power) -> Cost:
         log_det = torch.linalg.slogdet(p.W).logabsdet.sum(-1)
-        return self.density.cost(self.power(self.observe(X, p), p), r) - 2 * X.shape[-1] * log_det
+        return self.density.cost(self.observe(X, p), r) - 2 * X.shape[-1] * log_det
 
     def images(self, X: Mixture, p: DeterminedState, r: Power, microphones: Sequence[int]) -> Images:
         A = torch.linalg.inv_ex(p.W).inverse
-        return projected_images(X, self.observe(X, p), A, p.live, microphones)
+        return projected_images(X, demixed(X, p.W), A, p.live, microphones)
 
     def gauge(self, p: DeterminedState) -> tuple[DeterminedState, Gain]:
         return normalised(p)

@@ -18,11 +18,11 @@ from torch import Tensor
 
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Split
-from otowake.core.types import Cost, Covariance, Demixer, Gain, Images, Live, Mixture, Power, Spec
+from otowake.core.types import Cost, Covariance, Demixer, Gain, Images, Live, Mixture, Power
 from otowake.divergence.density import Density, Gauss
 from otowake.linalg.rank import covariance, full_rank_bins
 from otowake.linalg.safe import loaded, mean_eigenvalue, tiny
-from otowake.ops import abs2, demixed, weighted_covariance
+from otowake.ops import demixed, demixed_power, weighted_covariance
 from otowake.spatial.demix.update import with_rows
 from otowake.spatial.projection import normalised, projected_images
 
@@ -64,17 +64,17 @@ class Overdetermined:
         W = torch.eye(m, dtype=X.dtype, device=X.device)[: self.sources].expand(*C.shape[:-2], -1, -1).clone()
         return OverdeterminedState(W, C, full_rank_bins(C))
 
-    def observe(self, X: Mixture, p: OverdeterminedState) -> Spec:
-        return demixed(X, p.W)
+    def observe(self, X: Mixture, p: OverdeterminedState) -> Power:
+        return demixed_power(X, p.W)
 
-    def power(self, o: Spec, p: OverdeterminedState) -> Power:
-        return abs2(o)
+    def power(self, o: Power, p: OverdeterminedState) -> Power:
+        return o
 
-    def split(self, o: Spec, p: OverdeterminedState) -> Split:
-        return self.density.split(self.power(o, p))
+    def split(self, o: Power, p: OverdeterminedState) -> Split:
+        return self.density.split(o)
 
-    def update(self, X: Mixture, p: OverdeterminedState, o: Spec, r: Power) -> OverdeterminedState:
-        V = weighted_covariance(X, self.density.weight(self.power(o, p), r))
+    def update(self, X: Mixture, p: OverdeterminedState, o: Power, r: Power) -> OverdeterminedState:
+        V = weighted_covariance(X, self.density.weight(o, r))
         s = mean_eigenvalue(V)
         s = torch.where(s > tiny(s), s, torch.ones_like(s))
         V, W = loaded(V), p.W
@@ -89,11 +89,11 @@ class Overdetermined:
         Wc = completed(p)
         U = Wc[..., self.sources :, :]
         logs = torch.linalg.slogdet(U @ _filled(p) @ U.mH).logabsdet - 2 * torch.linalg.slogdet(Wc).logabsdet
-        return self.density.cost(self.power(self.observe(X, p), p), r) + X.shape[-1] * logs.sum(-1)
+        return self.density.cost(self.observe(X, p), r) + X.shape[-1] * logs.sum(-1)
 
     def images(self, X: Mixture, p: OverdeterminedState, r: Power, microphones: Sequence[int]) -> Images:
         A = torch.linalg.inv_ex(completed(p)).inverse[..., : self.sources]
-        return projected_images(X, self.observe(X, p), A, p.live, microphones)
+        return projected_images(X, demixed(X, p.W), A, p.live, microphones)
 
     def gauge(self, p: OverdeterminedState) -> tuple[OverdeterminedState, Gain]:
         return normalised(p)

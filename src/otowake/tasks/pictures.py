@@ -58,7 +58,7 @@ def spectrograms(
     """Draws the mixture and each of its parts below each other, as a PNG file.
 
     All panels share one colour scale in dBFS (0 dB is a sine that just fits into [-1, 1]), which ends at the
-    mixture's loudest spot, rounded up to 10 dB, and spans 80 dB.  Each title gives the sound's level over the
+    mixture's loudest spot, rounded up to 5 dB, and spans 80 dB.  Each title gives the sound's level over the
     whole file.
 
     Args:
@@ -224,9 +224,9 @@ def _draw(path: Any, levels: list[Levels], titles: list[tuple[str, str]], grid: 
 
 
 def _top(levels: Levels) -> float:
-    """The loudest level, rounded up to 10 dB, so that pictures of similar recordings share a scale."""
+    """The loudest level, rounded up to 5 dB, so that pictures of similar recordings share a scale."""
     loudest = float(levels.max())
-    return 0.0 if loudest < -250.0 else 10.0 * float(np.ceil(loudest / 10.0))
+    return 0.0 if loudest < -250.0 else 5.0 * float(np.ceil(loudest / 5.0))
 
 
 def _frequencies(axes: Any, low: float, high: float) -> None:
@@ -273,7 +273,7 @@ def _thousands(y: Any) -> tuple[Any, str]:
 def _descent(k: Any, y: Any) -> str:
     if len(y) < 2:
         return ""
-    first, last = (f"{value:.5g}".replace("-", "\N{MINUS SIGN}") for value in y[[0, -1]])
+    first, last = (f"{value:#.5g}".replace("-", "\N{MINUS SIGN}") for value in y[[0, -1]])
     return f"from {first} to {last} in {k[-1]} iteration{'s' if k[-1] != 1 else ''}"
 
 

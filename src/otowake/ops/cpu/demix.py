@@ -1,7 +1,6 @@
-"""Y = W X, bin by bin."""
+"""Y = W X and |W X|^2, bin by bin."""
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from otowake.ops.cpu.arrays import bins_first, flat, result
@@ -36,15 +35,26 @@ def demixed(X: Tensor, W: Tensor) -> Tensor:
 
 
 @kernel
-def _abs2(Y, v, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    for i in range(lo, hi):
-        for t in range(Y.shape[1]):
-            v[i, t] = Y[i, t].real * Y[i, t].real + Y[i, t].imag * Y[i, t].imag
+def _power(X, W, v, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    bins, M, T = X.shape
+    re, im = np.empty(T), np.empty(T)
+    for f in range(lo, hi):
+        for n in range(W.shape[1]):
+            re[:], im[:] = 0.0, 0.0
+            for m in range(M):
+                a, b = W[f, n, m].real, W[f, n, m].imag
+                for t in range(T):
+                    re[t] += a * X[f, m, t].real - b * X[f, m, t].imag
+                    im[t] += a * X[f, m, t].imag + b * X[f, m, t].real
+            for t in range(T):
+                v[n, f, t] = re[t] * re[t] + im[t] * im[t]
 
 
-def abs2(Y: Tensor) -> Tensor:
-    """Kernel of `ops.demix.abs2`."""
-    rows = np.ascontiguousarray(flat(Y, 1))
-    v = np.empty(rows.shape, dtype=rows.real.dtype)
-    over_bins(_abs2, len(rows), rows, v)
-    return torch.from_numpy(v).reshape(Y.shape)
+def demixed_power(X: Tensor, W: Tensor) -> Tensor:
+    """Kernel of `ops.demix.demixed_power`."""
+    *batch, M, F, T = X.shape
+    Xs, Ws = flat(X, 3), flat(W, 3)
+    v = np.empty((len(Xs), W.shape[-2], F, T), dtype=Xs.real.dtype)
+    for b in range(len(Xs)):
+        over_bins(_power, F, bins_first(Xs[b]), np.ascontiguousarray(Ws[b]), v[b])
+    return result(v, batch)
