@@ -25,7 +25,21 @@ test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n auto -q
 
 lint: $(VENV)/.installed-test
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 nightly: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n auto -q -m 'slow or not slow'
+
+$(VENV)/.installed-bench: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[bench]'
+	touch $@ $(VENV)/.installed
+
+bench: $(VENV)/.installed-bench
+	$(BIN)/python benchmarks/speed.py --threads 1 --command --json benchmarks/speed.json --markdown benchmarks/speed.md
+	$(BIN)/python benchmarks/memory.py --peers --markdown benchmarks/memory.md
+
+parity: $(VENV)/.installed-bench
+	$(BIN)/python benchmarks/make_parity.py

@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,7 @@ def sdr(images: np.ndarray, estimates: np.ndarray, permute: bool = True) -> np.n
     return fast_bss_eval.bss_eval_sources(*pair, filter_length=TAPS, compute_permutation=permute)[0].numpy()
 
 
+@lru_cache(maxsize=1)
 def unprocessed(mixture: "Mixture") -> np.ndarray:
     """(n,) SDR in dB of microphone 1 as it is."""
     return sdr(mixture.images, np.repeat(mixture.mixture[:1], len(mixture.images), axis=0), permute=False)

@@ -150,7 +150,13 @@ def test_no_file_at_all(tmp_path, capsys, name):
     assert one_of_two(capsys, tmp_path, tmp_path / name) is None
 
 
-@pytest.mark.parametrize("stem", ["-", "ドラム 音", "a'b\"c", "new\nline", "x" * 240, "\udcff"])
+NAMES = {
+    "a dash": "-", "Japanese": "ドラム 音", "quotes": "a'b\"c", "two lines": "new\nline", "long": "x" * 240,
+    "no text": "\udcff",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stem", NAMES.values(), ids=NAMES)
 def test_names_that_are_hard_to_write(tmp_path, capsys, stem):
     source = recording(tmp_path / "mix.wav").rename(tmp_path / f"{stem}.wav")
     answer = quickly(capsys, "separate", *QUICK, "-o", tmp_path / "out", "--no-plots", "--json", "--", source)
@@ -181,8 +187,10 @@ def test_a_file_system_that_takes_no_files(tmp_path, capsys):
 
 
 @pytest.fixture
-def limit():
+def limit(tmp_path_factory, capsys):
     """Sets how large a file may become: a full disk looks much the same."""
+    folder = tmp_path_factory.mktemp("warm")  # libraries fill their caches first
+    quickly(capsys, "separate", recording(folder / "mix.wav"), *QUICK)
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))

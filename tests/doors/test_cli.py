@@ -295,6 +295,18 @@ def test_a_bug_is_one_sentence_and_a_traceback_on_request(mix, capsys, monkeypat
     assert not mix.with_name("mix-separated").exists()
 
 
+def test_a_disk_that_is_full_elsewhere_is_no_bug(mix, capsys, monkeypatch):
+    import otowake.tasks.separate
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device", "/some/cache")
+
+    monkeypatch.setattr(otowake.tasks.separate, "separate", full)
+    answer = quickly(capsys, "separate", mix)
+    assert refused(answer)
+    assert "/some/cache" in answer[2]
+
+
 def test_too_little_memory_is_said(mix, capsys, monkeypatch):
     import otowake.tasks.separate
 

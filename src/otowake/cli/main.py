@@ -109,6 +109,9 @@ def _failed(error: Exception, verbose: bool) -> int:
         traceback.print_exception(error)
     if _out_of_memory(error):
         return _say("there is not enough memory for this recording; cut it into parts.", REFUSED)
+    if isinstance(error, OSError) and error.strerror:  # a full disk where a library keeps its cache, say
+        where = f" ({error.filename})" if error.filename else ""
+        return _say(f"the system refuses: {error.strerror}{where}.", REFUSED)
     what = f"{type(error).__name__}: {error}".splitlines()[0]
     return _say(f"this is a bug ({what}). Please report it, with what this command prints with -v.", BUG)
 

@@ -29,7 +29,7 @@ def progress(name: str, show: bool) -> "Iterator[Callable[[Progress], None]]":
         TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(shown(name), total=None, state="reading")
+        task = bar.add_task(shown(name), total=None, state="preparing")
 
         def follow(tick: "Any") -> None:
             cost = "" if tick.cost is None else f", cost {tick.cost:.6g}"

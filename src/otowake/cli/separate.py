@@ -13,6 +13,7 @@ import typer
 
 from otowake.cli.interrupt import interruptible
 from otowake.cli.jobs import Job, Wish, each
+from otowake.cli.memory import keep_pages
 from otowake.core.errors import OtowakeError
 
 
@@ -79,6 +80,7 @@ def separate(
     Example: otowake separate meeting.wav -o parts --method ilrma --set bases=4
     """
     _logging(verbose)
+    keep_pages()
     jobs = _jobs(files, stack, out)
     options = {
         "sources": sources, "seed": seed, "iterations": iterations, "stft": stft, "images": images.value,

@@ -36,7 +36,7 @@ def inactive(C: Tensor) -> float:
 
 def rank_tolerance(C: Tensor) -> float:
     """Eigenvalues below this share of the largest count as zero."""
-    return _pick(C, 1e-8, 1e-5)
+    return _pick(C, 1e-8, 1e-6)
 
 
 def data_floor(v: Tensor) -> Tensor:

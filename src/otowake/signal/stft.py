@@ -68,15 +68,19 @@ class Stft:
             X: spectrogram.
             samples: length of the signal; by default the longest that gives as many frames as X has.
         """
-        t = X.shape[-1]
         front = self.n_fft - self.hop
-        window = self.window(X)
-        y = torch.fft.irfft(X.mT, n=self.n_fft) * window
-        square = (window * window).expand(t, -1)
-        whole = _overlap_added(y, self.hop)
-        norm = _overlap_added(square, self.hop)
-        samples = max(0, t * self.hop - front) if samples is None else samples
-        return (whole / norm.clamp_min(torch.finfo(norm.dtype).tiny))[..., front : front + samples]
+        samples = max(0, X.shape[-1] * self.hop - front) if samples is None else samples
+        frames = torch.fft.irfft(X.mT, n=self.n_fft).mul_(self.dual(X))
+        return _overlap_added(frames, self.hop)[..., front : front + samples]
+
+    def dual(self, x: Tensor) -> Float[Tensor, " n_fft"]:
+        """The synthesis window: the window over the sum of squared windows, which repeats every hop samples
+        wherever a whole set of frames overlaps (the padding sees to that for every sample of the signal)."""
+        window = self.window(x)
+        square = _overlap_added((window * window).expand(-(-self.n_fft // self.hop), -1), self.hop)
+        whole = square[self.n_fft - self.hop : self.n_fft]
+        at = (torch.arange(self.n_fft, device=x.device) + self.hop - self.n_fft) % self.hop
+        return window / whole[at]
 
 
 def _overlap_added(frames: Tensor, hop: int) -> Tensor:

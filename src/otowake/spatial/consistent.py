@@ -44,7 +44,7 @@ class Consistent:
         return self.spatial.init(X, seed)
 
     def observe(self, X: Mixture, p: DeterminedState) -> Power:
-        return abs2(self.stft.forward(self.stft.inverse(demixed(X, p.W))))
+        return abs2(self.stft.forward(self.stft.inverse(demixed(X, p.W)))).contiguous()
 
     def power(self, o: Power, p: DeterminedState) -> Power:
         return self.spatial.power(o, p)

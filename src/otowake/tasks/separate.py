@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from otowake import __version__
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Method
 from otowake.core.run import converged, finite, iterate, recorded, until
@@ -181,8 +182,8 @@ def default_stft(rate: int) -> Stft:
 
 def versions() -> dict[str, str]:
     """Of otowake and of what its numbers depend on."""
-    packages = ("otowake", "torch", "numpy", "numba")
-    return {**{name: importlib.metadata.version(name) for name in packages}, "python": platform.python_version()}
+    packages = {name: importlib.metadata.version(name) for name in ("torch", "numpy", "numba")}
+    return {"otowake": __version__, **packages, "python": platform.python_version()}
 
 
 def _tensor(x: Any) -> Tensor:

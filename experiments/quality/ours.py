@@ -1,0 +1,166 @@
+"""The otowake side of the quality comparison: the mixtures, spectrograms, iterations and seeds of the peers.
+
+    python experiments/quality/ours.py RESULTS.jsonl [--sets NAME ...] [--mixtures NAME ...] [--seeds N]
+
+Sets: `usual` (the methods that peers have too, on the peers' spectrograms), `family` (what else ILRMA and AuxIVA
+can be made of), `consistent` (on spectrograms by otowake's own `Stft`, which consistency is about), `door`
+(`otowake.separate` from samples to samples), `search` (settings that the default might have had).
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from mixtures import NAMES, RATE, audio_folder, mixtures
+from score import GRIDS, Entry, Grid, Separate, run, table
+
+from otowake.core.method import Method
+from otowake.divergence.density import GGD, Gauss, StudentT
+from otowake.recipes import auxiva, consistent_ilrma, ilrma
+from otowake.signal.stft import Stft, bins_first
+from otowake.spatial.demix import iss1, ip2, ipa
+from otowake.tasks.separate import default_stft, separate
+
+Build = Callable[[int, int], Method]  # bases a source, sources -> method
+
+
+@dataclass(frozen=True)
+class OwnGrid(Grid):
+    """The same frame and hop by otowake's `Stft`: its first frame starts n_fft - hop before the signal."""
+
+    def analyse(self, x: np.ndarray) -> tuple[np.ndarray, float]:
+        X = Stft(self.n_fft, self.hop).forward(torch.from_numpy(x)).numpy()
+        scale = float(np.sqrt((np.abs(X) ** 2).mean()))
+        return X / scale, scale
+
+    def synthesise(self, Y: np.ndarray, scale: float, samples: int) -> np.ndarray:
+        y = Stft(self.n_fft, self.hop).inverse(torch.from_numpy(scale * Y), samples)
+        return y.numpy()
+
+
+@dataclass(frozen=True)
+class Door(Grid):
+    """No transform: the method takes samples and makes its own.  n_fft and hop only say which it will be."""
+
+    def analyse(self, x: np.ndarray) -> tuple[np.ndarray, float]:
+        return x, 1.0
+
+    def synthesise(self, Y: np.ndarray, scale: float, samples: int) -> np.ndarray:
+        return Y
+
+
+OWN = tuple(OwnGrid(grid.n_fft, grid.hop) for grid in GRIDS)
+LONG = (OwnGrid(8192, 2048),)
+DOOR = (Door(default_stft(RATE).n_fft, default_stft(RATE).hop),)
+
+
+def plain(build: Build) -> Separate:
+    """A method that knows nothing of the transform."""
+
+    def separated(X: np.ndarray, bases: int, iterations: int, seed: int) -> np.ndarray:
+        return _run(build(bases, len(X)), X, iterations, seed)
+
+    return separated
+
+
+def consistent(bases: int = 0, demix: Callable = ilrma.__defaults__[2]) -> Separate:
+    """Consistent ILRMA; 0 bases are as many as the kind of sound gets."""
+
+    def separated(X: np.ndarray, usual: int, iterations: int, seed: int) -> np.ndarray:
+        n_fft = 2 * (X.shape[-2] - 1)
+        return _run(consistent_ilrma(Stft(n_fft, n_fft // 4), bases or usual, demix), X, iterations, seed)
+
+    return separated
+
+
+def _run(method: Method, X: np.ndarray, iterations: int, seed: int) -> np.ndarray:
+    mixture = bins_first(torch.from_numpy(X))
+    state = method.init(mixture, seed)
+    for _ in range(iterations):
+        state = method.step(mixture, state)
+    return method.estimate(mixture, state).numpy()
+
+
+def front_door(x: np.ndarray, bases: int, iterations: int, seed: int) -> np.ndarray:
+    """Nothing is named but the rate: the method, its settings and its STFT are the defaults."""
+    return separate(x, RATE, seed=seed, iterations=iterations).sources
+
+
+def usual(seeds: int) -> tuple[Entry, ...]:
+    return (
+        Entry("otowake auxiva", 50, 1, plain(lambda k, n: auxiva())),
+        Entry("otowake ilrma", 100, seeds, plain(lambda k, n: ilrma(k))),
+    )
+
+
+def family(seeds: int) -> tuple[Entry, ...]:
+    start = {
+        "iss1": lambda k, n: ilrma(k, demix=iss1),
+        "ip2": lambda k, n: ilrma(k, demix=ip2),
+        "ipa": lambda k, n: ilrma(k, demix=ipa),
+        "t:1000": lambda k, n: ilrma(k, StudentT(1000)),
+        "t:30": lambda k, n: ilrma(k, StudentT(30)),
+        "ggd:1.9": lambda k, n: ilrma(k, GGD(1.9)),
+        "ggd:1": lambda k, n: ilrma(k, GGD(1)),
+        "domain 1": lambda k, n: ilrma(k, domain=1),
+        "partitioned": lambda k, n: ilrma(shared=n * k),
+    }
+    ivas = (
+        Entry("otowake auxiva gauss", 50, 1, plain(lambda k, n: auxiva(Gauss()))),
+        Entry("otowake auxiva ip2", 50, 1, plain(lambda k, n: auxiva(demix=ip2))),
+    )
+    return ivas + tuple(Entry(f"otowake ilrma {name}", 100, seeds, plain(b)) for name, b in start.items())
+
+
+def _consistent(seeds: int) -> tuple[Entry, ...]:
+    return (Entry("otowake consistent", 100, seeds, consistent()),)
+
+
+def _search(seeds: int) -> tuple[Entry, ...]:
+    return (
+        Entry("otowake consistent", 50, seeds, consistent()),
+        Entry("otowake consistent", 200, seeds, consistent()),
+        Entry("otowake consistent k=4", 100, seeds, consistent(4)),
+        Entry("otowake consistent k=10", 100, seeds, consistent(10)),
+        Entry("otowake consistent iss1", 100, seeds, consistent(demix=iss1)),
+        Entry("otowake consistent ip2", 100, seeds, consistent(demix=ip2)),
+    )
+
+
+def _long(seeds: int) -> tuple[Entry, ...]:
+    return (Entry("otowake auxiva", 50, 1, plain(lambda k, n: auxiva())), *_consistent(seeds))
+
+
+def _door(seeds: int) -> tuple[Entry, ...]:
+    return (Entry("otowake default", 100, seeds, front_door),)
+
+
+SETS: dict[str, tuple[Callable[[int], tuple[Entry, ...]], Sequence[Grid]]] = {
+    "usual": (usual, GRIDS),
+    "family": (family, GRIDS[:1]),
+    "consistent": (_consistent, OWN),
+    "door": (_door, DOOR),
+    "search": (_search, OWN[:1]),
+    "long": (_long, LONG),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Runs otowake on the mixtures of the quality comparison.")
+    parser.add_argument("results", type=Path, help="JSON lines; what is there already is not run again")
+    parser.add_argument("--audio", type=Path, default=audio_folder(), help="folder of the recordings")
+    parser.add_argument("--sets", nargs="+", default=["usual", "consistent", "door"], choices=list(SETS))
+    parser.add_argument("--mixtures", nargs="+", default=NAMES, choices=NAMES, metavar="NAME")
+    parser.add_argument("--seeds", type=int, default=4, help="starts of the methods that begin at random")
+    given = parser.parse_args()
+    for name in given.sets:
+        entries, grids = SETS[name]
+        run(mixtures(given.audio, tuple(given.mixtures)), entries(given.seeds), grids, given.results)
+    print(table([given.results]))
+
+
+if __name__ == "__main__":
+    main()
