@@ -79,9 +79,7 @@ def mixture(mics: int):
     draw = torch.Generator().manual_seed(SEED)
     stft = Stft(2 * (BINS - 1), (BINS - 1) // 2)
     samples = FRAMES * stft.hop - (stft.n_fft - stft.hop)
-    loud = torch.rand(mics, samples // 1000 + 1, dtype=torch.float64, generator=draw).repeat_interleave(
-        1000, -1
-    )
+    loud = torch.rand(mics, samples // 1000 + 1, dtype=torch.float64, generator=draw).repeat_interleave(1000, -1)
     sources = torch.randn(mics, samples, dtype=torch.float64, generator=draw) * loud[:, :samples]
     mixing = torch.randn(mics, mics, 41, dtype=torch.float64, generator=draw)
     x = torch.nn.functional.conv1d(sources[None], mixing, padding="same")[0]
@@ -197,9 +195,7 @@ def markdown(rows: list) -> str:
     table = {name: {m: r for n, m, r in rows if n == name} for name, _, _ in rows}
     lines = ["| method | " + " | ".join(f"{m} mics" for m in MICROPHONES) + " |", "|---|---|---|---|"]
     for name, found in table.items():
-        lines.append(
-            f"| {name} | " + " | ".join(f"{found[m]:.1f}" if m in found else "-" for m in MICROPHONES) + " |"
-        )
+        lines.append(f"| {name} | " + " | ".join(f"{found[m]:.1f}" if m in found else "-" for m in MICROPHONES) + " |")
     return "\n".join(lines) + "\n"
 
 

@@ -54,9 +54,7 @@ def scene(mics: int, folder: Path | None) -> tuple[np.ndarray, np.ndarray]:
     for angle, sound in zip(np.radians(np.linspace(20, 160, mics)), dry(mics, folder)):
         away = np.array([1.5 * np.cos(angle), 1.5 * np.sin(angle), 0.1])
         room.add_source(centre + away, signal=sound)
-    room.add_microphone_array(
-        centre[:, None] + np.outer([1, 0, 0], 0.05 * (np.arange(mics) - (mics - 1) / 2))
-    )
+    room.add_microphone_array(centre[:, None] + np.outer([1, 0, 0], 0.05 * (np.arange(mics) - (mics - 1) / 2)))
     images = room.simulate(return_premix=True)[:, :, : RATE * SECONDS]
     images /= images[:, :1].std(axis=-1, keepdims=True)
     X = transform(images.sum(0))

@@ -238,14 +238,9 @@ def markdown(result: dict) -> str:
     times, answers = [], []
     for row, name in zip(rows, named):
         c = [row["contenders"].get(who) for who in CONTENDERS]
-        spread = [
-            f"{x['cpu_ms_median']:.2f} [{min(x['cpu_ms']):.2f}, {max(x['cpu_ms']):.2f}]" if x else "-"
-            for x in c
-        ]
+        spread = [f"{x['cpu_ms_median']:.2f} [{min(x['cpu_ms']):.2f}, {max(x['cpu_ms']):.2f}]" if x else "-" for x in c]
         times.append([*name, *spread, *(f"{x:.2f}" for x in row["ratios"].values())])
-        answers.append(
-            [*name, *(f"{x['si_sdr_db']:.2f} ({x['apart_from_ssspy']:.0e})" if x else "-" for x in c)]
-        )
+        answers.append([*name, *(f"{x['si_sdr_db']:.2f} ({x['apart_from_ssspy']:.0e})" if x else "-" for x in c)])
     packages = ", ".join(f"{p} {v}" for p, v in f["versions"].items())
     lines = [f"{f['machine']}; Python {f['python']}, {packages}.", ""]
     lines += [
@@ -274,9 +269,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--iterations", type=int, default=20)
     parser.add_argument("--audio", type=Path, help="a folder of recordings at 16 kHz, one talker each")
-    parser.add_argument(
-        "--command", action="store_true", help="also time the whole process `otowake separate`"
-    )
+    parser.add_argument("--command", action="store_true", help="also time the whole process `otowake separate`")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--markdown", type=Path)
     args = parser.parse_args()

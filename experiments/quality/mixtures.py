@@ -44,6 +44,7 @@ class Recipe:
     rt60: float | None  # seconds; None is the measured office
     azimuths: tuple[float, ...] = ()
     seconds: float = 9.0
+    microphones: int = 0  # 0: as many as sources
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,7 @@ class Mixture:
     """What is separated and what should come out.
 
     Args:
-        name, kind: kind is speech2, speech3, music2, music3 or office2.
+        name, kind: kind is speech2, speech3, music2, music3, office2 or more2.
         mixture: (m, samples), peak at most 0.9.
         images: (n, samples), each source as microphone 1 hears it.
         rate: Hz.
@@ -74,14 +75,10 @@ AMEN = (LOOPS.format("loop_amen"),) * 6  # a drum loop of 1.75 s, as it is meant
 
 RECIPES = (
     Recipe("libri-fm-200", "speech2", _files(LIBRI, "F_40-121026-0000", "M_405-130894-0000"), 0.2, (45, 130)),
-    Recipe(
-        "libri-ff-200", "speech2", _files(LIBRI, "F_1069-133699-0000", "F_8238-274553-0000"), 0.2, (60, 150)
-    ),
+    Recipe("libri-ff-200", "speech2", _files(LIBRI, "F_1069-133699-0000", "F_8238-274553-0000"), 0.2, (60, 150)),
     Recipe("arctic-200", "speech2", (AEW, AXB), 0.2, (30, 100), 8.0),
     Recipe("libri-mm-300", "speech2", _files(LIBRI, "M_2136-5140-0000", "M_6925-80680-0000"), 0.3, (45, 130)),
-    Recipe(
-        "libri-mf-300", "speech2", _files(LIBRI, "M_1235-135883-0000", "F_887-123289-0000"), 0.3, (70, 120)
-    ),
+    Recipe("libri-mf-300", "speech2", _files(LIBRI, "M_1235-135883-0000", "F_887-123289-0000"), 0.3, (70, 120)),
     Recipe("arctic-300", "speech2", (AXB, AEW), 0.3, (40, 140), 8.0),
     Recipe(
         "libri-fmf-200",
@@ -116,6 +113,14 @@ RECIPES = (
 )
 NAMES = tuple(recipe.name for recipe in RECIPES)
 
+MORE = (
+    Recipe("more-fm-300", "more2", RECIPES[0].sounds, 0.3, (45, 130), microphones=4),
+    Recipe("more-ff-300", "more2", RECIPES[1].sounds, 0.3, (60, 150), microphones=4),
+    Recipe("more-mm-300", "more2", RECIPES[3].sounds, 0.3, (45, 130), microphones=4),
+    Recipe("more-mf-300", "more2", RECIPES[4].sounds, 0.3, (70, 120), microphones=4),
+)
+"""Four microphones for two voices; not part of the comparison of determined methods."""
+
 
 def audio_folder() -> Path:
     """The environment's OTOWAKE_AUDIO, or shared/audio beside the checkout."""
@@ -124,10 +129,11 @@ def audio_folder() -> Path:
 
 def mixtures(audio: Path, names: tuple[str, ...] = NAMES) -> Iterator[Mixture]:
     """Makes the named mixtures, one by one, from the recordings in `audio`.  Errors: `OtowakeError`."""
-    unknown = set(names) - set(NAMES)
+    known = [recipe.name for recipe in (*RECIPES, *MORE)]
+    unknown = set(names) - set(known)
     if unknown:
-        raise OtowakeError(f"There is no mixture {min(unknown)}: choose from {', '.join(NAMES)}.")
-    for recipe in RECIPES:
+        raise OtowakeError(f"There is no mixture {min(unknown)}: choose from {', '.join(known)}.")
+    for recipe in (*RECIPES, *MORE):
         if recipe.name in names:
             yield make(recipe, audio)
 
@@ -154,16 +160,14 @@ def _room(dry: list[np.ndarray], recipe: Recipe) -> np.ndarray:
     """(n, m, samples) images in a simulated room."""
     centre = middle(SIZE)
     places = around(centre, recipe.azimuths, 1.5, 0.1)
-    room = Room(linear(len(dry), 0.05, centre), places, SIZE, rt60=recipe.rt60 or 0.0)
+    room = Room(linear(recipe.microphones or len(dry), 0.05, centre), places, SIZE, rt60=recipe.rt60 or 0.0)
     return simulate(dry, RATE, room).images
 
 
 def _office(dry: list[np.ndarray], audio: Path) -> np.ndarray:
     """(n, m, samples) images in the measured office."""
     responses = [read(audio / OFFICE.format(place)).samples[list(OFFICE_PAIR)] for place in OFFICE_PLACES]
-    images = np.stack(
-        [fftconvolve(s[None], h, axes=-1)[:, : len(s)] for s, h in zip(dry, responses, strict=True)]
-    )
+    images = np.stack([fftconvolve(s[None], h, axes=-1)[:, : len(s)] for s, h in zip(dry, responses, strict=True)])
     images /= np.sqrt((images[:, :1] ** 2).mean(-1, keepdims=True))
     return PEAK / np.abs(images.sum(0)).max() * images
 

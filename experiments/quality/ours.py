@@ -2,9 +2,10 @@
 
     python experiments/quality/ours.py RESULTS.jsonl [--sets NAME ...] [--mixtures NAME ...] [--seeds N]
 
-Sets: `usual` (the methods that peers have too, on the peers' spectrograms), `family` (what else ILRMA and AuxIVA
-can be made of), `consistent` (on spectrograms by otowake's own `Stft`, which consistency is about), `door`
-(`otowake.separate` from samples to samples), `search` (settings that the default might have had).
+Sets: `usual` (what peers have too, on the peers' spectrograms), `family` (what else ILRMA and AuxIVA can be
+made of), `consistent` (on spectrograms by otowake's own `Stft`, which consistency is about), `door`
+(`otowake.separate` from samples to samples), `search` and `long` (settings that the default might have
+had), `more` and `more-door` (four microphones for two voices: name those mixtures, too).
 """
 
 import argparse
@@ -14,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mixtures import NAMES, RATE, audio_folder, mixtures
+from mixtures import MORE, NAMES, RATE, audio_folder, mixtures
 from score import GRIDS, Entry, Grid, Separate, run, table
 
 from otowake.core.method import Method
-from otowake.divergence.density import GGD, Gauss, StudentT
-from otowake.recipes import auxiva, consistent_ilrma, ilrma
+from otowake.divergence.density import GGD, Gauss, Laplace, StudentT
+from otowake.recipes import auxiva, auxiva_plus, consistent_ilrma, ilrma, overiva
 from otowake.signal.stft import Stft, bins_first
-from otowake.spatial.demix import iss1, ip2, ipa
+from otowake.spatial.demix import Demix, ip1, ip2, ipa, iss1
 from otowake.tasks.separate import default_stft, separate
 
 Build = Callable[[int, int], Method]  # bases a source, sources -> method
@@ -66,7 +67,7 @@ def plain(build: Build) -> Separate:
     return separated
 
 
-def consistent(bases: int = 0, demix: Callable = ilrma.__defaults__[2]) -> Separate:
+def consistent(bases: int = 0, demix: Demix = ip1) -> Separate:
     """Consistent ILRMA; 0 bases are as many as the kind of sound gets."""
 
     def separated(X: np.ndarray, usual: int, iterations: int, seed: int) -> np.ndarray:
@@ -138,6 +139,35 @@ def _door(seeds: int) -> tuple[Entry, ...]:
     return (Entry("otowake default", 100, seeds, front_door),)
 
 
+def through_door(method: str, microphones: Sequence[int] = (0, 1, 2, 3)) -> Separate:
+    """Two sources from some of the microphones; where these are more, PCA comes first."""
+
+    def separated(x: np.ndarray, bases: int, iterations: int, seed: int) -> np.ndarray:
+        chosen = x[list(microphones)]
+        return separate(chosen, RATE, method, sources=2, seed=seed, iterations=iterations).sources
+
+    return separated
+
+
+def _more(seeds: int) -> tuple[Entry, ...]:
+    return (
+        Entry("otowake overiva", 50, 1, plain(lambda k, n: overiva(2))),
+        Entry("otowake overiva laplace", 50, 1, plain(lambda k, n: overiva(2, Laplace()))),
+        Entry("otowake auxiva+", 50, 1, plain(lambda k, n: auxiva_plus(2))),
+        Entry("otowake auxiva+ gauss", 50, 1, plain(lambda k, n: auxiva_plus(2, Gauss()))),
+    )
+
+
+def _more_door(seeds: int) -> tuple[Entry, ...]:
+    return (
+        Entry("otowake auxiva, PCA", 50, 1, through_door("auxiva")),
+        Entry("otowake ilrma, PCA", 100, seeds, through_door("ilrma")),
+        Entry("otowake default, PCA", 100, seeds, through_door("auto")),
+        Entry("otowake default, mics 1 2", 100, seeds, through_door("auto", (0, 1))),
+        Entry("otowake default, mics 1 4", 100, seeds, through_door("auto", (0, 3))),
+    )
+
+
 SETS: dict[str, tuple[Callable[[int], tuple[Entry, ...]], Sequence[Grid]]] = {
     "usual": (usual, GRIDS),
     "family": (family, GRIDS[:1]),
@@ -145,7 +175,10 @@ SETS: dict[str, tuple[Callable[[int], tuple[Entry, ...]], Sequence[Grid]]] = {
     "door": (_door, DOOR),
     "search": (_search, OWN[:1]),
     "long": (_long, LONG),
+    "more": (_more, GRIDS),
+    "more-door": (_more_door, DOOR),
 }
+ALL = (*NAMES, *(recipe.name for recipe in MORE))
 
 
 def main() -> None:
@@ -153,7 +186,7 @@ def main() -> None:
     parser.add_argument("results", type=Path, help="JSON lines; what is there already is not run again")
     parser.add_argument("--audio", type=Path, default=audio_folder(), help="folder of the recordings")
     parser.add_argument("--sets", nargs="+", default=["usual", "consistent", "door"], choices=list(SETS))
-    parser.add_argument("--mixtures", nargs="+", default=NAMES, choices=NAMES, metavar="NAME")
+    parser.add_argument("--mixtures", nargs="+", default=NAMES, choices=ALL, metavar="NAME")
     parser.add_argument("--seeds", type=int, default=4, help="starts of the methods that begin at random")
     given = parser.parse_args()
     for name in given.sets:

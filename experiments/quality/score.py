@@ -35,6 +35,7 @@ BASES = {
     "office2": 2,
     "music2": 10,
     "music3": 10,
+    "more2": 2,
 }  # of every source, if it has any
 Key = tuple[Any, ...]
 Runs = dict[str, dict[str, list[float]]]
@@ -156,26 +157,54 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def table(paths: Sequence[Path]) -> str:
+def table(paths: Sequence[Path], kinds: Sequence[str] = ()) -> str:
     """Mean SDR improvement in dB: the median over mixtures of their medians over seeds, a column a kind.
 
-    Runs that ended in an error are left out of the medians and counted in the last column.
+    "half of them" are the quartiles over all mixtures, "seeds" the median over mixtures of the distance
+    between the best and the worst start.  Runs that ended in an error are left out of all that, and counted.
     """
-    text = [_row("STFT", "method", "steps", [*BASES, "all", "failed"])]
-    for (stft_name, method, steps), kinds in sorted(_collected(paths).items()):
-        failed = len(kinds.pop("failed", {}))
-        scores = {kind: [statistics.median(v) for v in found.values()] for kind, found in kinds.items()}
-        scores["all"] = [value for values in scores.values() for value in values]
-        cells = [f"{statistics.median(scores[k]):.2f}" if k in scores else "-" for k in (*BASES, "all")]
-        text.append(_row(stft_name, method, str(steps), [*cells, str(failed)]))
-    return "\n".join(text)
+    found = collected(paths)
+    kinds = kinds or [kind for kind in BASES if any(kind in runs for runs in found.values())]
+    rows = [("STFT", "method", "steps", *kinds, "all", "half of them", "seeds", "failed")]
+    for (stft_name, method, steps), runs in sorted(found.items(), key=_order):
+        rows.append((stft_name, method, str(steps), *_cells(runs, kinds)))
+    return markdown(rows)
 
 
-def _row(stft_name: str, method: str, steps: str, cells: Sequence[str]) -> str:
-    return f"{stft_name:10}{method:24}{steps:>6}" + "".join(f"{cell:>9}" for cell in cells)
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A table that is also read without its machinery; words to the left, figures to the right."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    words = [column[-1].strip("*")[:1].isalpha() for column in zip(*rows, strict=True)]
+    lines = ["-" * width if word else "-" * (width - 1) + ":" for width, word in zip(widths, words, strict=True)]
+    rows = [rows[0], lines, *rows[1:]]
+    return "\n".join("| " + " | ".join(_padded(row, widths, words)) + " |" for row in rows)
 
 
-def _collected(paths: Sequence[Path]) -> dict[Key, Runs]:
+def _padded(row: Sequence[str], widths: Sequence[int], words: Sequence[bool]) -> list[str]:
+    cells = zip(row, widths, words, strict=True)
+    return [cell.ljust(width) if word else cell.rjust(width) for cell, width, word in cells]
+
+
+def _order(row: tuple[Key, Runs]) -> Key:
+    (stft_name, method, steps), _ = row
+    return (-int(stft_name.split("/")[0]), method, steps)
+
+
+def _cells(runs: Runs, kinds: Sequence[str]) -> list[str]:
+    of_kind = {kind: [statistics.median(v) for v in runs[kind].values()] for kind in kinds if kind in runs}
+    every = [value for values in of_kind.values() for value in values]
+    starts = [max(v) - min(v) for kind in of_kind for v in runs[kind].values() if len(v) > 1]
+    low, _, high = statistics.quantiles(every, n=4, method="inclusive") if len(every) > 1 else (every * 3)[:3]
+    return [
+        *(f"{statistics.median(of_kind[k]):.2f}" if k in of_kind else "-" for k in kinds),
+        f"{statistics.median(every):.2f}",
+        f"{low:.1f} to {high:.1f}",
+        f"{statistics.median(starts):.1f}" if starts else "-",
+        str(len(runs.get("failed", ()))),
+    ]
+
+
+def collected(paths: Sequence[Path]) -> dict[Key, Runs]:
     """(STFT, method, iterations) -> kind -> mixture -> mean SDR improvements, one a seed."""
     runs: dict[Key, Runs] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for line in (line for path in paths for line in lines(path)):

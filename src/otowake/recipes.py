@@ -105,7 +105,7 @@ def auxiva(density: Density = Laplace(), demix: Demix = ip1) -> Method:  # noqa:
 @_recipe(
     "AuxIVA with as many outputs as microphones, put together into the number of sources asked for.",
     "more microphones than sources in reverberation: the extra outputs catch reflections",
-    "N. Ono, 2011 (AuxIVA); grouping its outputs is a known baseline (\"AuxIVA+\"), this measure of likeness is ours",
+    'N. Ono, 2011 (AuxIVA); grouping its outputs is a known baseline ("AuxIVA+"), this measure of likeness is ours',
     takes="more",
     iterations=50,
 )

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from otowake.core.errors import OtowakeError
 from otowake.core import files
+from otowake.core.errors import OtowakeError
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="POSIX signals, limits and permissions")
 

@@ -62,8 +62,8 @@ def _load(paths: Sequence[Path], channel: int) -> "tuple[np.ndarray, int]":
     """One channel of every file, (files, samples), and the sample rate, Hz.  Errors: `OtowakeError`."""
     import numpy as np
 
-    from otowake.signal.audio import read
     from otowake.core.files import shown
+    from otowake.signal.audio import read
 
     signals: list[np.ndarray] = []
     rate = 0
@@ -86,9 +86,7 @@ def _channel(name: str, channels: int, wanted: int) -> int:
     if channels == 1:
         return 0
     if wanted >= channels:
-        raise OtowakeError(
-            f"{name} has the channels 0 to {channels - 1} and not {wanted}; choose one of them."
-        )
+        raise OtowakeError(f"{name} has the channels 0 to {channels - 1} and not {wanted}; choose one of them.")
     return wanted
 
 

@@ -42,8 +42,7 @@ def _described(recipe: "Recipe") -> dict[str, Any]:
     from otowake.spec import describe
 
     parameters = [
-        {"name": p.name, "type": p.type_text, "default": p.default_text, "meaning": p.meaning}
-        for p in describe(recipe)
+        {"name": p.name, "type": p.type_text, "default": p.default_text, "meaning": p.meaning} for p in describe(recipe)
     ]
     return {
         "name": recipe.name,

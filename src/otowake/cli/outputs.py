@@ -117,9 +117,7 @@ def check(folder: Path, stem: str, inputs: Sequence[Path]) -> None:
     try:
         there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     except OSError as error:
-        raise OtowakeError(
-            f"{shown(folder)} cannot be made: {error.strerror}.  Choose a folder with -o."
-        ) from error
+        raise OtowakeError(f"{shown(folder)} cannot be made: {error.strerror}.  Choose a folder with -o.") from error
     if not there.is_dir():
         raise OtowakeError(f"{shown(there)} is not a folder; choose another place with -o.")
     if not os.access(there, os.W_OK | os.X_OK):
@@ -127,9 +125,7 @@ def check(folder: Path, stem: str, inputs: Sequence[Path]) -> None:
     ours = re.compile(re.escape(stem) + r"-(source\d+|rest)\.\w+")
     for path in inputs:
         if ours.fullmatch(path.name) and path.resolve().parent == folder.resolve():
-            raise OtowakeError(
-                f"The parts of {shown(stem)} would replace the input {shown(path)}; choose another -o."
-            )
+            raise OtowakeError(f"The parts of {shown(stem)} would replace the input {shown(path)}; choose another -o.")
 
 
 @contextlib.contextmanager
@@ -167,9 +163,7 @@ def _move(staged: Path, folder: Path) -> None:
     for file in files:  # asked before the first one moves, so that it is all or none
         target = folder / file.name
         if target.is_dir():
-            raise OtowakeError(
-                f"Cannot write {shown(target)}: it is a directory; choose another folder with -o."
-            )
+            raise OtowakeError(f"Cannot write {shown(target)}: it is a directory; choose another folder with -o.")
         if target.exists() and not os.access(target, os.W_OK):
             raise OtowakeError(f"Cannot write {shown(target)}: the file is read-only; choose another folder.")
     with undisturbed():

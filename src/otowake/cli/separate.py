@@ -37,9 +37,7 @@ def separate(
         Path | None,
         typer.Option("-o", "--out", metavar="DIR", help="Folder for the files. [default: NAME-separated]"),
     ] = None,
-    method: Annotated[
-        str, typer.Option(metavar="NAME", help="How; `otowake methods` lists the names.")
-    ] = "auto",
+    method: Annotated[str, typer.Option(metavar="NAME", help="How; `otowake methods` lists the names.")] = "auto",
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the method; may be repeated."),
@@ -48,18 +46,12 @@ def separate(
         int | None, typer.Option(min=1, metavar="N", help="Number of sources. [default: one a microphone]")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="S", help="Of the random start.")] = 0,
-    iterations: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="At most. [default: the method's]")
-    ] = None,
-    stft: Annotated[
-        str | None, typer.Option(metavar="WINDOW/HOP", help="In samples, such as 2048/512.")
-    ] = None,
+    iterations: Annotated[int | None, typer.Option(min=0, metavar="N", help="At most. [default: the method's]")] = None,
+    stft: Annotated[str | None, typer.Option(metavar="WINDOW/HOP", help="In samples, such as 2048/512.")] = None,
     images: Annotated[
         Images, typer.Option(help="Each source at the first microphone, or at all of them.")
     ] = Images.reference,
-    stack: Annotated[
-        bool, typer.Option("--stack", help="The files are one recording, one file a microphone.")
-    ] = False,
+    stack: Annotated[bool, typer.Option("--stack", help="The files are one recording, one file a microphone.")] = False,
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw spectrograms and cost.")] = True,
     device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
     as_json: Annotated[

@@ -44,9 +44,7 @@ def simulate(
     seconds: Annotated[float, typer.Option(help="Longest duration; sounds are cut, never looped.")] = 10.0,
     rate: Annotated[int, typer.Option(help="Sampling rate in Hz of what is made.")] = 16000,
     seed: Annotated[int, typer.Option(help="Of the sensor noise.")] = 0,
-    file_format: Annotated[
-        Format, typer.Option("--format", help="wav: 32-bit float, flac: 24 bits.")
-    ] = Format.wav,
+    file_format: Annotated[Format, typer.Option("--format", help="wav: 32-bit float, flac: 24 bits.")] = Format.wav,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scene as JSON.")] = False,
 ) -> None:
     """Make a mixture of known parts: sounds played in a simulated room, heard by a microphone array.
@@ -60,9 +58,7 @@ def simulate(
 
     notes: list[str] = []
     sounds = _sounds(sources, rate, seconds, notes)
-    place = _room(
-        _numbers(room, "x", "--room"), mics, spacing, array, _spread(azimuths, len(sounds)), distance
-    )
+    place = _room(_numbers(room, "x", "--room"), mics, spacing, array, _spread(azimuths, len(sounds)), distance)
     scene = play(sounds, rate, _with(place, rt60, snr, seed))
     report = _save(scene, out, file_format, sources, notes)
     typer.echo(json.dumps(report, indent=2) if as_json else _text(report, out))
@@ -72,9 +68,7 @@ def _numbers(text: str, between: str, option: str) -> list[float]:
     try:
         return [float(part) for part in text.lower().split(between)]
     except ValueError as why:
-        raise OtowakeError(
-            f"{option} {text} is not a list of numbers with {between!r} between them."
-        ) from why
+        raise OtowakeError(f"{option} {text} is not a list of numbers with {between!r} between them.") from why
 
 
 def _spread(azimuths: str, n: int) -> list[float]:
@@ -87,9 +81,7 @@ def _spread(azimuths: str, n: int) -> list[float]:
     return asked
 
 
-def _room(
-    size: list[float], mics: int, spacing: float, array: Array, azimuths: list[float], distance: float
-) -> "Room":
+def _room(size: list[float], mics: int, spacing: float, array: Array, azimuths: list[float], distance: float) -> "Room":
     import math
 
     from otowake.simulate import Room, around, circular, linear, middle
@@ -122,9 +114,7 @@ def _sounds(paths: Sequence[Path], rate: int, seconds: float, notes: list[str]) 
     for path, sound in zip(paths, sounds, strict=True):
         if len(sound) < longest:
             rest = (longest - len(sound)) / rate
-            notes.append(
-                f"{shown(path.name)} lasts {len(sound) / rate:.2f} s: followed by {rest:.2f} s of silence"
-            )
+            notes.append(f"{shown(path.name)} lasts {len(sound) / rate:.2f} s: followed by {rest:.2f} s of silence")
     return sounds
 
 
@@ -145,9 +135,7 @@ def _first_channel(path: Path, rate: int, notes: list[str]) -> "np.ndarray":
     return soxr.resample(recording.samples[0], recording.rate, rate)
 
 
-def _save(
-    scene: "Scene", out: Path, file_format: Format, sources: Sequence[Path], notes: list[str]
-) -> dict[str, Any]:
+def _save(scene: "Scene", out: Path, file_format: Format, sources: Sequence[Path], notes: list[str]) -> dict[str, Any]:
     from otowake.core.files import shown, write_bytes
     from otowake.signal.audio import write
 
@@ -172,9 +160,7 @@ def _save(
 def _make_folder(out: Path, sources: Sequence[Path], names: Sequence[str]) -> None:
     taken = {path.resolve() for path in sources} & {(out / name).resolve() for name in names}
     if taken:
-        raise OtowakeError(
-            f"{min(taken).name} in {out} is one of the sources: choose another folder with -o."
-        )
+        raise OtowakeError(f"{min(taken).name} in {out} is one of the sources: choose another folder with -o.")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as why:

@@ -130,9 +130,7 @@ def _resolved(path: str | os.PathLike[str]) -> Path:
     try:
         return Path(os.path.realpath(path))
     except ValueError as error:  # a zero byte in the name
-        raise OtowakeError(
-            f"Cannot write {shown(path)}: this is no valid file name; choose another."
-        ) from error
+        raise OtowakeError(f"Cannot write {shown(path)}: this is no valid file name; choose another.") from error
 
 
 def _temporary(target: Path) -> Path:
@@ -147,9 +145,7 @@ def _check(target: Path) -> None:
     if not target.exists():
         return
     if not target.is_file():
-        raise OtowakeError(
-            f"Cannot write {shown(target)}: it is a device or a pipe; give the name of a file."
-        )
+        raise OtowakeError(f"Cannot write {shown(target)}: it is a device or a pipe; give the name of a file.")
     if not os.access(target, os.W_OK):
         raise OtowakeError(f"Cannot write {shown(target)}: the file is read-only; choose another name.")
 

@@ -1,9 +1,9 @@
 """The one alternating method behind NMF, IVA, ILRMA and their kin.
 
-    z <- source.update(z, split)        the source model descends the cost, seen through its split gradient
-    p <- spatial.update(X, p, r)        the spatial model descends the same cost
-    p, g <- spatial.gauge(p)            scale moves from the spatial model ...
-    z <- source.rescale(z, g)           ... into the source model; the cost does not change
+z <- source.update(z, split)        the source model descends the cost, seen through its split gradient
+p <- spatial.update(X, p, r)        the spatial model descends the same cost
+p, g <- spatial.gauge(p)            scale moves from the spatial model ...
+z <- source.rescale(z, g)           ... into the source model; the cost does not change
 """
 
 from collections.abc import Sequence

@@ -33,7 +33,7 @@ class Beta:
     def each(self, v: Power, r: Power) -> Power:
         """d(v | r) of each bin.  Near b = 0 and 1 the limit's formula: the general one cancels there."""
         b = self.b
-        if abs(b) < 1e-8:  # noqa: SIM114
+        if abs(b) < 1e-8:
             return v / r - torch.log(v / r) - 1
         if abs(b - 1) < 1e-8:
             return torch.xlogy(v, v / r) - v + r

@@ -125,24 +125,18 @@ def _signals(x: np.ndarray, what: str) -> Float[np.ndarray, "n samples"]:
     """As float64 (n, samples), each divided by its peak: the measures ignore scale, underflow does not."""
     x = np.asarray(x)
     if x.dtype.kind not in "fiu" or x.ndim not in (1, 2) or not x.size:
-        raise OtowakeError(
-            f"The {what}: {x.dtype} of shape {x.shape}; give real numbers, (signals, samples)."
-        )
+        raise OtowakeError(f"The {what}: {x.dtype} of shape {x.shape}; give real numbers, (signals, samples).")
     x = np.atleast_2d(x).astype(np.float64)
     if not np.isfinite(x).all():
         row, sample = np.argwhere(~np.isfinite(x))[0]
-        raise OtowakeError(
-            f"The {what} {row} has {x[row, sample]} at sample {sample}; repair or cut that place."
-        )
+        raise OtowakeError(f"The {what} {row} has {x[row, sample]} at sample {sample}; repair or cut that place.")
     peak = np.abs(x).max(axis=-1, keepdims=True)
     return np.divide(x, peak, out=np.zeros_like(x), where=peak > 0)
 
 
 def _check(s: np.ndarray, e: np.ndarray, taps: int) -> None:
     if len(e) < len(s):
-        raise OtowakeError(
-            f"{len(s)} references but {len(e)} estimates; give at least one estimate a reference."
-        )
+        raise OtowakeError(f"{len(s)} references but {len(e)} estimates; give at least one estimate a reference.")
     if s.shape[1] != e.shape[1]:
         lengths = f"The references have {s.shape[1]} samples and the estimates {e.shape[1]}"
         raise OtowakeError(f"{lengths}; cut them to the same start and length.")
@@ -150,9 +144,7 @@ def _check(s: np.ndarray, e: np.ndarray, taps: int) -> None:
         sentence = f"The signals have {s.shape[1]} samples, fewer than the {taps} taps of BSS eval's filter"
         raise OtowakeError(f"{sentence}; give longer ones or fewer taps.")
     if (silent := np.flatnonzero(~s.any(axis=1))).size:
-        raise OtowakeError(
-            f"The reference {silent[0]} is silent, and nothing can resemble silence; leave it out."
-        )
+        raise OtowakeError(f"The reference {silent[0]} is silent, and nothing can resemble silence; leave it out.")
     energy = np.einsum("is,is->i", s, s)
     cosine = np.einsum("is,js->ij", s, s) ** 2 / np.outer(energy, energy)
     if (same := np.argwhere(np.triu(1 - cosine < _SAME, 1))).size:
@@ -190,9 +182,7 @@ def _cosines(s: np.ndarray, e: np.ndarray, taps: int) -> tuple[np.ndarray, np.nd
         if np.all((one > -_ROUNDING) & (one < all_ + _ROUNDING) & (all_ < 1 + _ROUNDING)):  # false for NaN
             all_ = all_.clip(0, 1)
             return one.clip(0, all_), all_
-    raise OtowakeError(
-        "The references depend on each other too much to be told apart; check that all differ."
-    )
+    raise OtowakeError("The references depend on each other too much to be told apart; check that all differ.")
 
 
 def _si_sdr(s: np.ndarray, e: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """An op: its definition, its kernel, and the choice between them.
 
 The definition is the equation in plain torch: it is differentiable and is the oracle.  The kernel, where there is
-one, is registered with `torch.library.custom_op` and taken when no gradient is wanted and the tensors are on the
+one, is registered with `torch.library` and taken when no gradient is wanted and the tensors are on the
 CPU.  One parametrised test holds every kernel against its definition.
 """
 
@@ -13,6 +13,9 @@ from torch import Tensor
 
 OPS: dict[str, "Op"] = {}
 """Every op by name."""
+
+_LIBRARY = torch.library.Library("otowake", "DEF")
+# What `torch.library.custom_op` is made of; that one imports torch's compiler at the first call, 1.7 s of every start.
 
 _DTYPES = (torch.float32, torch.float64, torch.complex64, torch.complex128)
 
@@ -40,11 +43,10 @@ class Op:
         self.name, self.definition, self.kernel, self.suits = name, definition, kernel, suits
         self._fast: Callable[..., Tensor] | None = None
         if kernel is not None:
-            op = torch.library.custom_op(
-                f"otowake::{name}", kernel, mutates_args=(), device_types="cpu", schema=schema
-            )
-            op.register_fake(definition)
-            self._fast = op
+            _LIBRARY.define(name + schema)
+            _LIBRARY.impl(name, kernel, "CPU")
+            torch.library.register_fake(f"otowake::{name}", definition, lib=_LIBRARY)
+            self._fast = getattr(torch.ops.otowake, name)
         OPS[name] = self
 
     def __call__(self, *args: Tensor) -> Tensor:

@@ -149,9 +149,7 @@ def _check_alike(path: PathLike, a: Recording, other: PathLike, b: Recording) ->
 def _container(path: Path) -> str:
     if path.suffix.lower() not in _CONTAINERS:
         known = ", ".join(_CONTAINERS)
-        raise OtowakeError(
-            f"Cannot write {shown(path)}: the suffix names no known format; use one of {known}."
-        )
+        raise OtowakeError(f"Cannot write {shown(path)}: the suffix names no known format; use one of {known}.")
     return _CONTAINERS[path.suffix.lower()]
 
 
@@ -159,9 +157,7 @@ def _checked(name: str, samples: np.ndarray, rate: int, subtype: str) -> np.ndar
     """The samples as float64 (channels, samples), after the questions that no encoder asks."""
     x = np.asarray(samples)
     if x.dtype.kind != "f" or x.ndim not in (1, 2):
-        sentence = (
-            f"{name}: got {x.dtype} of shape {x.shape}; give floats (channels, samples) within -1 ... 1."
-        )
+        sentence = f"{name}: got {x.dtype} of shape {x.shape}; give floats (channels, samples) within -1 ... 1."
         raise AudioRefused("shape", sentence)
     x = np.atleast_2d(x).astype(np.float64, copy=False)
     low, high = LIMITS.rate
@@ -182,9 +178,7 @@ def _check_fits(name: str, x: np.ndarray, container: str, subtype: str) -> None:
 
     fits = [s for s in _SUBTYPES if soundfile.check_format(container, s)]
     if subtype not in fits:
-        raise OtowakeError(
-            f"Cannot write {name}: {container} does not hold {subtype}; use {' or '.join(fits)}."
-        )
+        raise OtowakeError(f"Cannot write {name}: {container} does not hold {subtype}; use {' or '.join(fits)}.")
     width = _BITS.get(subtype, 64 if subtype == "DOUBLE" else 32) / 8
     if x.size * width > _MOST_BYTES.get(container, np.inf):
         raise OtowakeError(f"Cannot write {name}: {container} ends at 4 GiB; use .w64, .rf64, .caf or .flac.")

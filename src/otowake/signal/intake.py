@@ -106,9 +106,7 @@ def admit(path: Path) -> None:
     if not head:
         raise AudioRefused("empty", f"{name} is empty (0 bytes); record or export it again.")
     if not _is_audio(head):
-        raise AudioRefused(
-            "not-audio", f"{name} does not begin like {_KINDS}; convert it to WAV or FLAC first."
-        )
+        raise AudioRefused("not-audio", f"{name} does not begin like {_KINDS}; convert it to WAV or FLAC first.")
 
 
 def decode(path: Path, limits: Limits = LIMITS) -> Recording:
@@ -222,9 +220,7 @@ def _check_header(path: Path, file: "SoundFile", limits: Limits) -> None:
         raise AudioRefused("not-audio", f"{shown(path)} is {file.format}, not {_KINDS}; convert it first.")
     low, high = limits.rate
     if not low <= file.samplerate <= high:
-        sentence = (
-            f"{shown(path)} claims {file.samplerate} Hz; from {low} to {high} Hz is accepted: resample it."
-        )
+        sentence = f"{shown(path)} claims {file.samplerate} Hz; from {low} to {high} Hz is accepted: resample it."
         raise AudioRefused("rate", sentence)
 
 

@@ -29,9 +29,7 @@ class Stft:
 
     def __post_init__(self) -> None:
         if self.n_fft < 4 or self.n_fft % 2 or self.n_fft > 2**20:
-            raise OtowakeError(
-                f"STFT: the frame must be an even number of 4 to {2**20} samples, got {self.n_fft}."
-            )
+            raise OtowakeError(f"STFT: the frame must be an even number of 4 to {2**20} samples, got {self.n_fft}.")
         if not 1 <= self.hop <= self.n_fft // 2:
             raise OtowakeError(
                 f"STFT: the hop must be 1 to half the frame ({self.n_fft // 2}) samples, got {self.hop}; "
@@ -59,9 +57,7 @@ class Stft:
         padded = torch.nn.functional.pad(x, (front, back))
         return torch.fft.rfft(padded.unfold(-1, self.n_fft, self.hop) * self.window(x)).mT
 
-    def inverse(
-        self, X: Complex[Tensor, "*b f t"], samples: int | None = None
-    ) -> Float[Tensor, "*b samples"]:
+    def inverse(self, X: Complex[Tensor, "*b f t"], samples: int | None = None) -> Float[Tensor, "*b samples"]:
         """The signal whose spectrogram is nearest to X.
 
         Args:

@@ -23,9 +23,7 @@ Signals = Float[np.ndarray, "m samples"]
 Response = Float[np.ndarray, "_"]
 
 PEAK = 0.9  # of the loudest sample of a scene, so that files of integers hold it
-MOST_REFLECTIONS = (
-    80  # order of the image method: 700 000 image sources, about half a second of work a source
-)
+MOST_REFLECTIONS = 80  # order of the image method: 700 000 image sources, about half a second of work a source
 FARTHEST_ORDER = 200  # beyond, a response cut at MOST_REFLECTIONS no longer decays as asked
 
 
@@ -137,9 +135,7 @@ def _stack(sources: Sequence[np.ndarray]) -> Float[np.ndarray, "n samples"]:
     dry = np.zeros((len(sources), max(np.size(source) for source in sources)))
     for n, source in enumerate(sources):
         if np.ndim(source) != 1:
-            raise OtowakeError(
-                f"Source {n + 1} has the shape {np.shape(source)}: give one channel, (samples,)."
-            )
+            raise OtowakeError(f"Source {n + 1} has the shape {np.shape(source)}: give one channel, (samples,).")
         dry[n, : len(source)] = source
         if not np.isfinite(dry[n]).all():
             raise OtowakeError(f"Source {n + 1} has NaN or infinite samples: give finite ones.")
@@ -209,9 +205,7 @@ def _play(source: Signal, responses: list[Response]) -> Signals:
     return np.stack([fftconvolve(source, response)[: len(source)] for response in responses])
 
 
-def _gains(
-    heard: Float[np.ndarray, "n samples"], balance: tuple[float, ...] | None
-) -> Float[np.ndarray, "n"]:
+def _gains(heard: Float[np.ndarray, "n samples"], balance: tuple[float, ...] | None) -> Float[np.ndarray, "n"]:
     """From what microphone 1 hears of each source to the powers that the balance asks for."""
     power = (heard**2).mean(-1)
     if balance is None:
@@ -226,9 +220,7 @@ def _sensor_noise(clean: Signals, room: Room) -> Signals:
     if room.snr_db is None:
         return np.zeros_like(clean)
     if not math.isfinite(room.snr_db):
-        raise OtowakeError(
-            f"The signal-to-noise ratio is {room.snr_db} dB: give a finite one, or none at all."
-        )
+        raise OtowakeError(f"The signal-to-noise ratio is {room.snr_db} dB: give a finite one, or none at all.")
     noise = np.random.default_rng(room.seed).standard_normal(clean.shape)
     return noise * np.sqrt((clean**2).mean() / (noise**2).mean() / 10 ** (room.snr_db / 10))
 

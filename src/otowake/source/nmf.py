@@ -83,4 +83,3 @@ class Nmf:
             return neg, pos
         J = r ** (1 - self.domain / 2)
         return neg * J, pos * J
-

@@ -69,9 +69,7 @@ class Partitioned:
         z = _dealt(z._replace(Z=z.Z * divide(a, c) ** x))
         a, c = ((G * z.Z.unsqueeze(-2)).sum(-3) for G in self._with_activations(z, split))
         z = z._replace(B=z.B * divide(a, c) ** x)
-        a, c = (
-            ((z.B.unsqueeze(-3) * z.Z.unsqueeze(-2)).mT @ G).sum(-3) for G in self._pulled_back(self.psd(z), split)
-        )
+        a, c = (((z.B.unsqueeze(-3) * z.Z.unsqueeze(-2)).mT @ G).sum(-3) for G in self._pulled_back(self.psd(z), split))
         return z._replace(H=z.H * divide(a, c) ** x)
 
     def rescale(self, z: PartitionedState, g: Gain) -> PartitionedState:

@@ -52,7 +52,9 @@ class Overdetermined:
         if self.sources < 1:
             raise OtowakeError(f"Overdetermined: at least one source is needed, got {self.sources}.")
         if self.density.degree > 2:
-            raise OtowakeError(f"{self.density} cannot be used with more microphones than sources; use shape 2 or less.")
+            raise OtowakeError(
+                f"{self.density} cannot be used with more microphones than sources; use shape 2 or less."
+            )
 
     def init(self, X: Mixture, seed: int) -> OverdeterminedState:
         m = X.shape[-3]

@@ -69,9 +69,7 @@ def spectrograms(
         OSError: the file cannot be written.
     """
     sounds = [mixture, *sources] + ([] if rest is None else [rest])
-    names = ["Mixture", *(f"Source {i + 1}" for i in range(len(sources)))] + (
-        [] if rest is None else ["Rest"]
-    )
+    names = ["Mixture", *(f"Source {i + 1}" for i in range(len(sources)))] + ([] if rest is None else ["Rest"])
     grid = _grid(len(mixture), rate)
     levels = [_levels(np.asarray(x), grid) for x in sounds]
     _draw(path, levels, [_title(name, x, mixture) for name, x in zip(names, sounds)], grid)
@@ -172,9 +170,7 @@ def _rows(magnitude: Float[np.ndarray, "bins columns"], grid: Grid) -> Levels:
     return rows
 
 
-def _title(
-    name: str, x: Float[np.ndarray, "samples"], mixture: Float[np.ndarray, "samples"]
-) -> tuple[str, str]:
+def _title(name: str, x: Float[np.ndarray, "samples"], mixture: Float[np.ndarray, "samples"]) -> tuple[str, str]:
     level, whole = _level(x), _level(mixture)
     text = "silent" if level == -np.inf else f"{_signed(level)} dBFS"
     if x is not mixture and np.isfinite([level, whole]).all():
@@ -255,9 +251,7 @@ def _heading(axes: Any, name: str, note: str) -> None:
 
 def _scale(figure: Any, image: Any, height: float) -> None:
     tall = min(height - TOP - BOTTOM, TALLEST)
-    bar = figure.add_axes(
-        ((WIDTH - RIGHT + 0.2) / WIDTH, (height - TOP - tall) / height, 0.16 / WIDTH, tall / height)
-    )
+    bar = figure.add_axes(((WIDTH - RIGHT + 0.2) / WIDTH, (height - TOP - tall) / height, 0.16 / WIDTH, tall / height))
     figure.colorbar(image, cax=bar, extend="min", extendfrac=0.02)
     bar.set_ylabel("Level (dBFS: 0 dB is a full-scale sine)", color=TEXT, fontsize=9)
     bar.tick_params(labelsize=8, colors=TEXT)

@@ -100,7 +100,10 @@ def prepared(x: Float[Tensor, "*b m samples"], stft: Stft, sources: int | None, 
     if rank < channels:
         notes = (*notes, _rank_note(channels, rank, x))
     if wanted < rank:
-        notes = (*notes, f"The {channels} channels were reduced to their {wanted} strongest dimensions a bin (PCA).")
+        notes = (
+            *notes,
+            f"The {channels} channels were reduced to their {wanted} strongest dimensions a bin (PCA).",
+        )
     diagnostics = {**diagnostics, "reduced_to": wanted}
     reduced = bins_first(torch.einsum("...fkm,...mft->...kft", down, X))
     return Prepared(reduced, scale, up, rank, channels, diagnostics, notes)

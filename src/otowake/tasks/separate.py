@@ -1,7 +1,7 @@
 """The main job: a recording in, its sounds out.
 
-    result = separate(x, rate)          x: (channels, samples), or with batch axes in front
-    result.sources                      (n, samples): each sound as the reference microphone hears it
+result = separate(x, rate)          x: (channels, samples), or with batch axes in front
+result.sources                      (n, samples): each sound as the reference microphone hears it
 """
 
 import importlib.metadata
@@ -73,7 +73,17 @@ class Separation:
 
     def report(self) -> dict[str, Any]:
         """All but sound and state, JSON-able, with versions."""
-        named = ("method", "why", "rate", "settings", "iterations", "converged", "seconds", "notes", "diagnostics")
+        named = (
+            "method",
+            "why",
+            "rate",
+            "settings",
+            "iterations",
+            "converged",
+            "seconds",
+            "notes",
+            "diagnostics",
+        )
         return {**{key: getattr(self, key) for key in named}, "costs": self.costs, "versions": versions()}
 
 
@@ -156,7 +166,9 @@ def choose(method: str, channels: int, sources: int | None) -> tuple[Recipe, str
     if method != "auto":
         chosen = recipe(method)
         if chosen.takes == "one" and channels > 1:
-            raise OtowakeError(f"{method} takes one channel, the recording has {channels}; try {DEFAULT}, or one channel.")
+            raise OtowakeError(
+                f"{method} takes one channel, the recording has {channels}; try {DEFAULT}, or one channel."
+            )
         if chosen.takes != "one" and channels == 1:
             raise OtowakeError(f"{method} compares microphones, the recording has one channel; {_MONO}")
         if chosen.takes == "more" and sources is None:
@@ -224,7 +236,7 @@ def _built(
     signature = inspect.signature(chosen.build).parameters
     unknown = [key for key in values if key not in signature or key in GIVEN]
     if unknown:
-        parse_settings(chosen, {key: "" for key in unknown})
+        parse_settings(chosen, dict.fromkeys(unknown, ""))
     if "stft" in signature:
         values["stft"] = stft
     if "sources" in signature and sources is not None:

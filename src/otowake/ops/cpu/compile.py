@@ -1,16 +1,41 @@
-"""How a kernel is compiled: once, without the GIL, kept on disk.
+"""How a kernel is compiled: once, without the GIL, kept on disk where there is a place for it.
 
 `fastmath` is limited to what changes rounding only (reordered sums, fused multiply-add): NaN and infinity keep
 their meaning.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import numba
 
 _ROUNDING_ONLY = {"reassoc", "contract", "nsz", "arcp"}
+_log = logging.getLogger("otowake")
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    return numba.njit(cache=True, nogil=True, fastmath=_ROUNDING_ONLY, error_model="numpy")(function)
+    """Compile at the first call of each dtype; the result is cached beside the file or in the user's cache folder.
+
+    A disk that takes no cache (full, read-only) costs the compile time of every start, nothing else.
+    """
+    options: dict[str, Any] = {"nogil": True, "fastmath": _ROUNDING_ONLY, "error_model": "numpy"}
+    try:
+        compiled = numba.njit(cache=True, **options)(function)
+    except RuntimeError as error:  # no folder can be written
+        _log.info("kernels are not kept on disk: %s", error)
+        return numba.njit(**options)(function)
+    _survive_full_disk(compiled)
+    return compiled
+
+
+def _survive_full_disk(compiled: Any) -> None:
+    save = compiled._cache.save_overload
+
+    def saved_if_possible(*args: Any) -> None:
+        try:
+            save(*args)
+        except OSError as error:
+            _log.info("a kernel could not be kept on disk: %s", error)
+
+    compiled._cache.save_overload = saved_if_possible

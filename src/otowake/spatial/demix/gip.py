@@ -32,7 +32,9 @@ class GIP:
 
     def __post_init__(self) -> None:
         if not self.degree > 2:
-            raise OtowakeError(f"GIP: the degree must be above 2, got {self.degree}; use ip1 for densities of degree 2.")
+            raise OtowakeError(
+                f"GIP: the degree must be above 2, got {self.degree}; use ip1 for densities of degree 2."
+            )
 
     def __call__(self, X: Mixture, W: Demixer, phi: Weight) -> Demixer:
         for k in range(W.shape[-2]):

@@ -47,10 +47,14 @@ def _adjust(V: Covariances, W: Demixer, k: int) -> Demixer:
     d = torch.linalg.solve_ex(C, g).result
     z = Vt[..., k, k].real - (g.conj() * d).sum(-1).real
     q = lqpqm(a, -b / a, C, d, z.clamp_min(0))
-    qt = torch.stack([torch.ones_like(q[..., 0]) if m == k else -q[..., o.index(m)].conj() for m in range(len(o) + 1)], -1)
+    qt = torch.stack(
+        [torch.ones_like(q[..., 0]) if m == k else -q[..., o.index(m)].conj() for m in range(len(o) + 1)], -1
+    )
     u = (Vt @ qt[..., None])[..., 0]
     u = u * torch.rsqrt((qt.conj() * u).sum(-1, keepdim=True).real)
-    rows = [W[..., m, :] + q[..., o.index(m), None].conj() * W[..., k, :] if m != k else None for m in range(len(o) + 1)]
+    rows = [
+        W[..., m, :] + q[..., o.index(m), None].conj() * W[..., k, :] if m != k else None for m in range(len(o) + 1)
+    ]
     rows[k] = (u.conj()[..., None, :] @ W)[..., 0, :]
     return torch.stack([row for row in rows if row is not None], -2)
 
@@ -72,9 +76,11 @@ def lqpqm(a: Tensor, b: Tensor, C: Tensor, d: Tensor, z: Tensor) -> Tensor:
     root = _root(phi, torch.where(flat[..., None], torch.ones_like(vv), vv), z, low)
     y = phi * v / (root[..., None] - phi)
     rise = torch.sqrt(divide((top - z).clamp_min(0), top))
-    along = torch.zeros_like(y) + torch.nn.functional.one_hot(
-        torch.full(top.shape, y.shape[-1] - 1, device=y.device), y.shape[-1]
-    ) * rise[..., None]
+    along = (
+        torch.zeros_like(y)
+        + torch.nn.functional.one_hot(torch.full(top.shape, y.shape[-1] - 1, device=y.device), y.shape[-1])
+        * rise[..., None]
+    )
     y = torch.where(flat[..., None], along, y)
     return (S @ y[..., None])[..., 0] / s + b
 

@@ -25,9 +25,7 @@ def degree(demix: Demix) -> float:
     return float(getattr(demix, "degree", 2.0))
 
 
-def by_covariance(
-    X: Mixture, W: Demixer, phi: Weight, rule: Callable[[Covariances, Demixer], Demixer]
-) -> Demixer:
+def by_covariance(X: Mixture, W: Demixer, phi: Weight, rule: Callable[[Covariances, Demixer], Demixer]) -> Demixer:
     """Apply a rule of (V, W) with V of unit mean eigenvalue and a little loading.
 
     With V = s V' and w = w' / sqrt(s), Q of (V, W) and Q of (V', W') differ by a constant.
