@@ -11,7 +11,7 @@ T = TypeVar("T")
 GRACE = 0.3  # seconds that a stopped computation has to end by itself
 
 
-class Stopped(Exception):  # noqa: N818  (not an error: it is what the user wants)
+class Stopped(Exception):  # not an error: it is what the user wants
     """The user stopped the command; the text says what is on the disk."""
 
 

@@ -15,12 +15,12 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
-from otowake.core.errors import OtowakeError
 from otowake.core.method import Split
 from otowake.core.random import uniform
 from otowake.core.types import Gain, Power
 from otowake.linalg.safe import variance_floor
 from otowake.ops import bases_ratio, factor_ratio, gains_ratio
+from otowake.source.domain import checked, pulled_back, to_power
 
 
 class NmfState(NamedTuple):
@@ -44,10 +44,7 @@ class Nmf:
     domain: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.bases < 1 or not self.domain > 0:
-            raise OtowakeError(
-                f"Nmf: bases must be 1 or more and domain above 0, got {self.bases} and {self.domain}; try 2 and 2."
-            )
+        checked("Nmf", self.bases, self.domain)
 
     def init(self, v: Power, seed: int) -> NmfState:
         """B, H ~ U(0.1, 1), the same for each item of a batch."""
@@ -58,8 +55,7 @@ class Nmf:
         return NmfState(B.clone(), H.clone(), e)
 
     def psd(self, z: NmfState) -> Power:
-        R = z.B @ z.H + z.e
-        return R if self.domain == 2 else R ** (2 / self.domain)
+        return to_power(z.B @ z.H + z.e, self.domain)
 
     def update(self, z: NmfState, split: Split) -> NmfState:
         x = split.exponent(2 / self.domain)
@@ -67,19 +63,11 @@ class Nmf:
             v, slope = split.fused
             z = z._replace(B=z.B * bases_ratio(v, *z, slope) ** x)
             return z._replace(H=z.H * gains_ratio(v, *z, slope) ** x)
-        neg, pos = self._pulled_back(self.psd(z), split)
+        neg, pos = pulled_back(self.psd(z), split, self.domain)
         z = z._replace(B=z.B * factor_ratio(neg, pos, z.H) ** x)
-        neg, pos = self._pulled_back(self.psd(z), split)
+        neg, pos = pulled_back(self.psd(z), split, self.domain)
         return z._replace(H=z.H * factor_ratio(neg.mT, pos.mT, z.B.mT).mT ** x)
 
     def rescale(self, z: NmfState, g: Gain) -> NmfState:
-        a = g if self.domain == 2 else g ** (self.domain / 2)
+        a = g ** (self.domain / 2)
         return z._replace(B=z.B * a, e=z.e * a)
-
-    def _pulled_back(self, r: Power, split: Split) -> tuple[Power, Power]:
-        """neg dr/dR and pos dr/dR, up to a constant: dr/dR ~ R^(2/p - 1) = r^(1 - p/2)."""
-        neg, pos = split(r)
-        if self.domain == 2:
-            return neg, pos
-        J = r ** (1 - self.domain / 2)
-        return neg * J, pos * J

@@ -15,11 +15,11 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
-from otowake.core.errors import OtowakeError
 from otowake.core.method import Split
 from otowake.core.random import uniform
 from otowake.core.types import Gain, Power
 from otowake.linalg.safe import divide, variance_floor
+from otowake.source.domain import checked, pulled_back, to_power
 
 
 class PartitionedState(NamedTuple):
@@ -44,10 +44,7 @@ class Partitioned:
     domain: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.bases < 1 or not self.domain > 0:
-            raise OtowakeError(
-                f"Partitioned: bases must be 1 or more and domain above 0, got {self.bases} and {self.domain}."
-            )
+        checked("Partitioned", self.bases, self.domain)
 
     def init(self, v: Power, seed: int) -> PartitionedState:
         *batch, n, f, t = v.shape
@@ -60,8 +57,7 @@ class Partitioned:
         return PartitionedState(Z / Z.sum(-2, keepdim=True), B, H, e)
 
     def psd(self, z: PartitionedState) -> Power:
-        R = (z.B.unsqueeze(-3) * z.Z.unsqueeze(-2)) @ z.H.unsqueeze(-3) + z.e
-        return R if self.domain == 2 else R ** (2 / self.domain)
+        return to_power((z.B.unsqueeze(-3) * z.Z.unsqueeze(-2)) @ z.H.unsqueeze(-3) + z.e, self.domain)
 
     def update(self, z: PartitionedState, split: Split) -> PartitionedState:
         x = split.exponent(2 / self.domain)
@@ -69,7 +65,10 @@ class Partitioned:
         z = _dealt(z._replace(Z=z.Z * divide(a, c) ** x))
         a, c = ((G * z.Z.unsqueeze(-2)).sum(-3) for G in self._with_activations(z, split))
         z = z._replace(B=z.B * divide(a, c) ** x)
-        a, c = (((z.B.unsqueeze(-3) * z.Z.unsqueeze(-2)).mT @ G).sum(-3) for G in self._pulled_back(self.psd(z), split))
+        a, c = (
+            ((z.B.unsqueeze(-3) * z.Z.unsqueeze(-2)).mT @ G).sum(-3)
+            for G in pulled_back(self.psd(z), split, self.domain)
+        )
         return z._replace(H=z.H * divide(a, c) ** x)
 
     def rescale(self, z: PartitionedState, g: Gain) -> PartitionedState:
@@ -78,14 +77,9 @@ class Partitioned:
 
     def _with_activations(self, z: PartitionedState, split: Split) -> tuple[Tensor, Tensor]:
         """neg' Hᵀ and pos' Hᵀ: *b n f k each."""
-        neg, pos = self._pulled_back(self.psd(z), split)
+        neg, pos = pulled_back(self.psd(z), split, self.domain)
         Ht = z.H.mT.unsqueeze(-3)
         return neg @ Ht, pos @ Ht
-
-    def _pulled_back(self, r: Power, split: Split) -> tuple[Power, Power]:
-        neg, pos = split(r)
-        J = r ** (1 - self.domain / 2)
-        return neg * J, pos * J
 
 
 def _dealt(z: PartitionedState) -> PartitionedState:

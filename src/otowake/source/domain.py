@@ -1,0 +1,27 @@
+"""The domain of a factorisation: r = R^(2/p), where the nonnegative parts of a model add up to R."""
+
+from otowake.core.errors import OtowakeError
+from otowake.core.method import Split
+from otowake.core.types import Power
+
+
+def checked(model: str, bases: int, domain: float) -> None:
+    """Refuse what cannot be factorised."""
+    if bases < 1 or not domain > 0:
+        raise OtowakeError(
+            f"{model}: bases must be 1 or more and domain above 0, got {bases} and {domain:g}; try 2 and 2."
+        )
+
+
+def to_power(R: Power, p: float) -> Power:
+    """r = R^(2/p)."""
+    return R if p == 2 else R ** (2 / p)
+
+
+def pulled_back(r: Power, split: Split, p: float) -> tuple[Power, Power]:
+    """neg dr/dR and pos dr/dR, up to a constant: dr/dR ~ R^(2/p - 1) = r^(1 - p/2)."""
+    neg, pos = split(r)
+    if p == 2:
+        return neg, pos
+    J = r ** (1 - p / 2)
+    return neg * J, pos * J
