@@ -4,7 +4,7 @@
 
 Sets: `usual` (what peers have too, on the peers' spectrograms), `family` (what else ILRMA and AuxIVA can be
 made of), `consistent` (on spectrograms by otowake's own `Stft`, which consistency is about), `door`
-(`otowake.separate` from samples to samples), `search` and `long` (settings that the default might have
+(`otowake.separate` from samples to samples), `search`, `start` and `long` (settings that the default might have
 had), `more` and `more-door` (four microphones for two voices: name those mixtures, too).
 """
 
@@ -12,6 +12,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -77,12 +78,30 @@ def consistent(bases: int = 0, demix: Demix = ip1) -> Separate:
     return separated
 
 
+def after_iva(first: int, bases: int = 0, look: bool = True) -> Separate:
+    """ILRMA (look: consistent) whose W comes from `first` iterations of AuxIVA, counted among its iterations."""
+
+    def separated(X: np.ndarray, usual: int, iterations: int, seed: int) -> np.ndarray:
+        mixture, k = bins_first(torch.from_numpy(X)), bases or usual
+        n_fft = 2 * (X.shape[-2] - 1)
+        method = consistent_ilrma(Stft(n_fft, n_fft // 4), k) if look else ilrma(k)
+        start = _stepped(auxiva(Gauss()), mixture, None, first, seed)
+        state = method.init(mixture, seed)._replace(p=start.p)
+        return method.estimate(mixture, _stepped(method, mixture, state, iterations - first, seed)).numpy()
+
+    return separated
+
+
 def _run(method: Method, X: np.ndarray, iterations: int, seed: int) -> np.ndarray:
     mixture = bins_first(torch.from_numpy(X))
-    state = method.init(mixture, seed)
+    return method.estimate(mixture, _stepped(method, mixture, None, iterations, seed)).numpy()
+
+
+def _stepped(method: Method, mixture: torch.Tensor, state: Any, iterations: int, seed: int) -> Any:
+    state = method.init(mixture, seed) if state is None else state
     for _ in range(iterations):
         state = method.step(mixture, state)
-    return method.estimate(mixture, state).numpy()
+    return state
 
 
 def front_door(x: np.ndarray, bases: int, iterations: int, seed: int) -> np.ndarray:
@@ -131,6 +150,13 @@ def _search(seeds: int) -> tuple[Entry, ...]:
     )
 
 
+def _start(seeds: int) -> tuple[Entry, ...]:
+    return (
+        Entry("otowake consistent, iva first", 100, seeds, after_iva(30)),
+        Entry("otowake ilrma, iva first", 100, seeds, after_iva(30, look=False)),
+    )
+
+
 def _long(seeds: int) -> tuple[Entry, ...]:
     return (Entry("otowake auxiva", 50, 1, plain(lambda k, n: auxiva())), *_consistent(seeds))
 
@@ -174,6 +200,7 @@ SETS: dict[str, tuple[Callable[[int], tuple[Entry, ...]], Sequence[Grid]]] = {
     "consistent": (_consistent, OWN),
     "door": (_door, DOOR),
     "search": (_search, OWN[:1]),
+    "start": (_start, OWN[:1]),
     "long": (_long, LONG),
     "more": (_more, GRIDS),
     "more-door": (_more_door, DOOR),

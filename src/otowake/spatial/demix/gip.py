@@ -8,6 +8,7 @@ Row k minimises  f(w) - 2 log|det W|,  f(w) = (1/T) sum_t c_t |w^H x_t|^b,  b > 
 Source    Mogami et al. 2019 treat the same cost (GIP-HSM) with another majoriser; this descent: docs/papers/ilrma.md.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -60,24 +61,56 @@ class GIP:
         return with_rows(W, {k: torch.where(live, w, W[..., k, :])})
 
 
+Curve = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
+"""alpha -> value, slope and curvature of f(w + alpha d), *b f 1 each."""
+
+
 def _line_search(c: Power, A: Power, B: Power, D: Power, b: float) -> Tensor:
     """argmin over [0, 2] of mean c (A + alpha B + alpha^2 D)^(b/2), bin by bin: *b f 1; never worse than alpha = 0."""
-
-    def value(alpha: Tensor) -> Tensor:
-        return (c * (A + alpha * (B + alpha * D)).clamp_min(0) ** (b / 2)).mean(-1, keepdim=True)
-
-    def slopes(alpha: Tensor) -> tuple[Tensor, Tensor]:
-        q = (A + alpha * (B + alpha * D)).clamp_min(0)
-        p = c * q ** (b / 2 - 1)
-        e = B + 2 * alpha * D
-        curve = (b / 2 - 1) * divide(p, q) * e * e + 2 * p * D
-        return (p * e).mean(-1, keepdim=True), curve.mean(-1, keepdim=True)
-
+    curve = _polynomial(c, A, B, D, int(b) // 2) if b % 2 == 0 else _sampled(c, A, B, D, b)
     low = torch.zeros_like(c[..., :1])
     high, alpha = low + 2, low + 1 / (b - 1)
-    for _ in range(12):
-        s, ds = slopes(alpha)
+    for _ in range(30):
+        _, s, ds = curve(alpha)
         low, high = torch.where(s < 0, alpha, low), torch.where(s < 0, high, alpha)
         newton = alpha - divide(s, ds)
-        alpha = torch.where((newton > low) & (newton < high), newton, (low + high) / 2)
-    return torch.where(value(alpha) <= value(torch.zeros_like(alpha)), alpha, torch.zeros_like(alpha))
+        new = torch.where((newton > low) & (newton < high), newton, (low + high) / 2)
+        done = bool(((new - alpha).abs() <= 8 * torch.finfo(new.dtype).eps).all())
+        alpha = new
+        if done:
+            break
+    start = torch.zeros_like(alpha)
+    return torch.where(curve(alpha)[0] <= curve(start)[0], alpha, start)
+
+
+def _polynomial(c: Power, A: Power, B: Power, D: Power, half: int) -> Curve:
+    """b = 2 half: a polynomial in alpha whose coefficients are means over time, made once."""
+    terms = [c]
+    for _ in range(half):
+        grown = [torch.zeros_like(c) for _ in range(len(terms) + 2)]
+        for i, term in enumerate(terms):
+            for j, factor in enumerate((A, B, D)):
+                grown[i + j] = grown[i + j] + term * factor
+        terms = grown
+    means = [term.mean(-1, keepdim=True) for term in terms]
+
+    def curve(alpha: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        y, dy, ddy = means[-1], torch.zeros_like(alpha), torch.zeros_like(alpha)
+        for mean in reversed(means[:-1]):
+            y, dy, ddy = y * alpha + mean, dy * alpha + y, ddy * alpha + 2 * dy
+        return y, dy, ddy
+
+    return curve
+
+
+def _sampled(c: Power, A: Power, B: Power, D: Power, b: float) -> Curve:
+    """Any b: sums over time for every alpha."""
+
+    def curve(alpha: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        q = (A + alpha * (B + alpha * D)).clamp_min(0)
+        p = b / 2 * c * q ** (b / 2 - 1)
+        e = B + 2 * alpha * D
+        bend = (b / 2 - 1) * divide(p, q) * e * e + 2 * p * D
+        return (2 / b * p * q).mean(-1, keepdim=True), (p * e).mean(-1, keepdim=True), bend.mean(-1, keepdim=True)
+
+    return curve

@@ -1,0 +1,146 @@
+"""The problems and the methods that the laws are tried with.
+
+Everything is made from the registries: a density, update of W, divergence, source model or recipe that is listed there
+is in every list of this file.
+"""
+
+import inspect
+from typing import Any, NamedTuple, get_type_hints
+
+import torch
+
+from otowake.core.errors import OtowakeError
+from otowake.core.method import Method
+from otowake.core.separator import Separator
+from otowake.core.wrap import Warm
+from otowake.divergence.beta import DIVERGENCES
+from otowake.divergence.density import DENSITIES, Density, Pooled
+from otowake.recipes import RECIPES
+from otowake.signal.stft import Stft
+from otowake.source import SOURCES
+from otowake.spatial.demix import DEMIXES, GIP, Demix
+from otowake.spatial.determined import Determined
+
+STFT = Stft(16, 4)
+"""Nine bins: the transform that `Consistent` is told of."""
+
+EVERY_DEMIX: dict[str, Demix] = {**DEMIXES, "gip": GIP(4.0)}
+
+ALL_DENSITIES: dict[str, Density] = {
+    **DENSITIES,
+    **{f"pooled-{name}": Pooled(d) for name, d in DENSITIES.items() if d.degree == 2},
+}
+"""Every density, and pooled over frequency where it can be."""
+
+
+class Case(NamedTuple):
+    """A method with the number of microphones that it is tried with."""
+
+    method: Method
+    mics: int
+
+
+# ---- problems ---------------------------------------------------------------------------------------------------
+
+
+def generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(g: torch.Generator, *shape: int) -> torch.Tensor:
+    """Complex, unit variance, double precision."""
+    return torch.randn(*shape, dtype=torch.complex128, generator=g)
+
+
+def powers(g: torch.Generator, sources: int, bins: int, frames: int, components: int = 2) -> torch.Tensor:
+    """n f t: random spectra that come and go smoothly, of rank `components`."""
+    spectra = torch.rand(sources, bins, components, dtype=torch.float64, generator=g) ** 2 + 0.01
+    noise = torch.randn(sources, components, frames + 8, dtype=torch.float64, generator=g)
+    smooth = noise.unfold(-1, 9, 1).mean(-1) * 3
+    return spectra @ torch.exp(1.5 * smooth)
+
+
+def mixing(g: torch.Generator, bins: int, mics: int, sources: int) -> torch.Tensor:
+    """f m n: random matrices whose condition number is 3."""
+    U = torch.linalg.qr(normal(g, bins, mics, sources)).Q
+    V = torch.linalg.qr(normal(g, bins, sources, sources)).Q
+    return (U * torch.linspace(1, 3, sources, dtype=torch.float64)) @ V
+
+
+def mixture(seed: int, mics: int = 3, bins: int = 9, frames: int = 60, sources: int | None = None) -> torch.Tensor:
+    """m f t of unit mean power: Gaussian noise in smooth random powers, mixed bin by bin, and a little sensor noise."""
+    g, n = generator(seed), mics if sources is None else sources
+    S = normal(g, n, bins, frames) * powers(g, n, bins, frames).sqrt()
+    X = torch.einsum("fmn,nft->mft", mixing(g, bins, mics, n), S)
+    X = X + 0.01 * X.abs().square().mean().sqrt() * normal(g, mics, bins, frames)
+    return X / X.abs().square().mean().sqrt()
+
+
+def problem(case: Case, seed: int, **sizes: int) -> torch.Tensor:
+    """A mixture for a case."""
+    return mixture(seed, case.mics, **{"sources": max(case.mics, 2), **sizes} if case.mics == 1 else sizes)
+
+
+# ---- methods ----------------------------------------------------------------------------------------------------
+
+_BY_TYPE: dict[Any, dict[str, Any]] = {Density: dict(DENSITIES), Demix: dict(DEMIXES)}
+_BY_NAME: dict[str, dict[str, Any]] = {
+    "beta": {name: d.b for name, d in DIVERGENCES.items()},
+    "power": {"1": 1.0},
+    "bases": {"3": 3},
+    "domain": {"1": 1.0, "0.5": 0.5},
+    "shared": {"5": 5},
+}
+_ALWAYS: dict[str, Any] = {"sources": 2, "stft": STFT, "warm": 5}
+_MICS = {"one": 1, "square": 3, "more": 4}
+
+
+def _recipes() -> dict[str, Case]:
+    """Every recipe with its defaults, and with one setting changed at a time."""
+    found = {}
+    for recipe in RECIPES.values():
+        parameters, hints = inspect.signature(recipe.build).parameters, get_type_hints(recipe.build)
+        given = {name: value for name, value in _ALWAYS.items() if name in parameters}
+        found[recipe.name] = Case(recipe.build(**given), _MICS[recipe.takes])
+        for name in parameters:
+            for label, value in {**_BY_TYPE.get(hints[name], {}), **_BY_NAME.get(name, {})}.items():
+                try:
+                    method = recipe.build(**{**given, name: value})
+                except OtowakeError:
+                    continue  # test_pairings holds that what is refused here should be
+                found[f"{recipe.name}-{name}={label}"] = Case(method, _MICS[recipe.takes])
+    return found
+
+
+def fitting(density: Density) -> dict[str, Demix]:
+    """The updates of W that a density can have."""
+    return {"gip": GIP(density.degree)} if density.degree > 2 else dict(DEMIXES)
+
+
+def _pairings() -> dict[str, Case]:
+    """Every source model with every density with every update of W."""
+    return {
+        f"{source}-{density}-{demix}": Case(Separator(SOURCES[source], Determined(update, ALL_DENSITIES[density])), 3)
+        for source in SOURCES
+        for density in ALL_DENSITIES
+        for demix, update in fitting(ALL_DENSITIES[density]).items()
+    }
+
+
+RECIPE_CASES = _recipes()
+PAIRINGS = _pairings()
+PLAIN = {name: case for name, case in RECIPE_CASES.items() if name in RECIPES}
+"""Recipes as they are, for laws that do not depend on the parts."""
+
+
+def ran(method: Method, X: torch.Tensor, steps: int, state: Any = None, seed: int = 0) -> Any:
+    """The state after some steps."""
+    s = method.init(X, seed) if state is None else state
+    for _ in range(steps):
+        s = method.step(X, s)
+    return s
+
+
+def warmed(method: Method, X: torch.Tensor, steps: int = 3) -> Any:
+    """A state a few steps from the start, as every law but descent wants it: the start itself is too regular."""
+    return ran(method, X, steps + (method.steps if isinstance(method, Warm) else 0))
