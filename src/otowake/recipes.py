@@ -114,8 +114,8 @@ def auxiva_plus(sources: int = 2, density: Density = Laplace(), demix: Demix = i
 
     Args:
         sources: how many groups.
-        density: as in auxiva.
-        demix: as in auxiva.
+        density: of a frame of a source: laplace, gauss (time-varying), t:NU or ggd:SHAPE.
+        demix: the update of the demixing matrices: ip1, ip2, iss1, iss2 or ipa.
     """
     return Grouped(auxiva(density, demix), sources)
 
@@ -132,7 +132,7 @@ def overiva(sources: int = 2, density: Density = Gauss()) -> Method:  # noqa: B0
 
     Args:
         sources: how many sources to find; fewer than microphones.
-        density: as in auxiva.
+        density: of a frame of a source: laplace, gauss (time-varying), t:NU or ggd:SHAPE.
     """
     if isinstance(density, Gauss):
         return Separator(Frame(), Overdetermined(sources, density))
@@ -158,7 +158,7 @@ def ilrma(
     Args:
         bases: spectra a source: 2 for speech, 10 to 30 for music.
         density: of a bin: gauss, t:NU, ggd:SHAPE (below 2 heavy, above 2 light tails), laplace or cauchy.
-        demix: as in auxiva; light tails bring their own.
+        demix: the update of the demixing matrices (ggd above 2 brings its own): ip1, ip2, iss1, iss2 or ipa.
         domain: power of the amplitude in which spectra add up: 2 power, 1 amplitude.
         shared: a number above 0 deals out that many spectra among all sources (partitioned ILRMA); 0: each its own.
         warm: how many Gauss iterations come before a density other than gauss.
@@ -183,6 +183,6 @@ def consistent_ilrma(stft: Stft = Stft(), bases: int = 2, demix: Demix = ip1) ->
     Args:
         stft: the transform of the recording.
         bases: spectra a source: 2 for speech, 10 to 30 for music.
-        demix: as in auxiva.
+        demix: the update of the demixing matrices: ip1, ip2, iss1, iss2 or ipa.
     """
     return Separator(Nmf(bases), Consistent(Determined(demix, Gauss()), stft))

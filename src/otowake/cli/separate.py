@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
+from otowake.cli.host import prepare_process
 from otowake.cli.interrupt import interruptible
 from otowake.cli.jobs import Job, Wish, each
-from otowake.cli.memory import keep_pages
 from otowake.core.errors import OtowakeError
 
 
@@ -72,7 +72,7 @@ def separate(
     Example: otowake separate meeting.wav -o parts --method ilrma --set bases=4
     """
     _logging(verbose)
-    keep_pages()
+    prepare_process()
     jobs = _jobs(files, stack, out)
     options = {
         "sources": sources, "seed": seed, "iterations": iterations, "stft": stft, "images": images.value,
