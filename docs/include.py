@@ -18,7 +18,7 @@ import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-MARKER = re.compile(r"^<!-- include: (?P<path>\S+)#(?P<name>\S+) -->\n(?:```python\n.*?^```\n)?", re.MULTILINE | re.DOTALL)
+MARKER = re.compile(r"^<!-- include: (?P<path>\S+)#(?P<name>\S+) -->\n(?:```python\n.*?^```\n)?", re.M | re.S)
 
 
 def code(path: str, name: str) -> str:

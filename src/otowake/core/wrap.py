@@ -1,4 +1,4 @@
-"""Methods made of methods: a warm start, and outputs that are put together again."""
+"""Methods made of methods: starts from another method, and outputs that are put together again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Method
+from otowake.core.separator import Separator, SeparatorState
 from otowake.core.types import Cost, Images, Mixture, Spec
 
 
@@ -62,6 +63,52 @@ class Warm:
 
     def estimate(self, X: Mixture, s: WarmState) -> Spec:
         return self.active(s).estimate(X, s.s)
+
+
+@dataclass(frozen=True)
+class Started:
+    """A separator whose spatial model starts where another one ends: a good start costs few cheap iterations.
+
+    Args:
+        method: what runs.
+        first: what runs before, inside `init`; its spatial state must fit `method`'s.
+        steps: how long.
+    """
+
+    method: Separator
+    first: Separator
+    steps: int = 30
+
+    def __post_init__(self) -> None:
+        if self.steps < 0:
+            raise OtowakeError(f"A start takes 0 iterations or more, got {self.steps}.")
+
+    @property
+    def proved(self) -> bool:
+        return self.method.proved
+
+    def epoch(self, s: SeparatorState) -> int:
+        return 0
+
+    def init(self, X: Mixture, seed: int = 0) -> SeparatorState:
+        s = self.first.init(X, seed)
+        for _ in range(self.steps):
+            s = self.first.step(X, s)
+        spatial = self.method.spatial
+        p, _ = spatial.gauge(s.p)
+        return SeparatorState(self.method.source.init(spatial.power(spatial.observe(X, p), p), seed), p)
+
+    def step(self, X: Mixture, s: SeparatorState) -> SeparatorState:
+        return self.method.step(X, s)
+
+    def cost(self, X: Mixture, s: SeparatorState) -> Cost:
+        return self.method.cost(X, s)
+
+    def images(self, X: Mixture, s: SeparatorState, microphones: Sequence[int]) -> Images:
+        return self.method.images(X, s, microphones)
+
+    def estimate(self, X: Mixture, s: SeparatorState) -> Spec:
+        return self.method.estimate(X, s)
 
 
 @dataclass(frozen=True)

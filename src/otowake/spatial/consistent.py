@@ -2,7 +2,7 @@
 
 Observe  Y <- STFT(iSTFT(A_ref Y)): the demixed signals, at the scale of the first microphone, made consistent
 Gauge    projection back: w_nf *= [W_f^-1]_1n for each bin, so r_nf *= |.|^2: neutral to the cost
-Update   that of the wrapped model: W is still fitted to X
+Update   that of the wrapped model with its covariances of X; weights are those of what was observed
 
 The source model fits a spectrogram that the demixing does not produce exactly, so the cost may rise: `proved` is False.
 
@@ -53,7 +53,7 @@ class Consistent:
         return self.spatial.split(o, p)
 
     def update(self, X: Mixture, p: DeterminedState, o: Power, r: Power) -> DeterminedState:
-        return self.spatial.update(X, p, self.spatial.observe(X, p), r)
+        return self.spatial.update(X, p, o, r)
 
     def cost(self, X: Mixture, p: DeterminedState, r: Power) -> Cost:
         return self.spatial.cost(X, p, r)

@@ -70,11 +70,10 @@ def lqpqm(a: Tensor, b: Tensor, C: Tensor, d: Tensor, z: Tensor) -> Tensor:
     phi, S = torch.linalg.eigh((U + U.mH) / 2)
     v = (S.mH @ (s * (b - d))[..., None])[..., 0]
     vv = v.real**2 + v.imag**2
-    top = phi[..., -1]
-    low = torch.maximum(top, z)
+    top, gap = phi[..., -1], phi[..., -1:] - phi
     flat = vv.sum(-1) * top <= tiny(top) * 1e16  # b = d: the stationary direction is the top eigenvector
-    root = _root(phi, torch.where(flat[..., None], torch.ones_like(vv), vv), z, low)
-    y = phi * v / (root[..., None] - phi)
+    root = _root(phi, gap, torch.where(flat[..., None], torch.ones_like(vv), vv), z)
+    y = phi * v / (root[..., None] + gap)
     rise = torch.sqrt(divide((top - z).clamp_min(0), top))
     along = (
         torch.zeros_like(y)
@@ -85,24 +84,28 @@ def lqpqm(a: Tensor, b: Tensor, C: Tensor, d: Tensor, z: Tensor) -> Tensor:
     return (S @ y[..., None])[..., 0] / s + b
 
 
-def _root(phi: Tensor, vv: Tensor, z: Tensor, low: Tensor) -> Tensor:
-    """The root above `low` of the convex falling f(l): bracket by doubling, then Newton kept inside by bisection."""
+def _root(phi: Tensor, gap: Tensor, vv: Tensor, z: Tensor) -> Tensor:
+    """l - phi_max for the root l of the convex falling f(l): bracket by doubling, then Newton kept inside by bisection.
+
+    The distance and not l, because with equal covariances (v near 0) the root is phi_max to the last digit.
+    """
+    top = phi[..., -1]
 
     def f(x: Tensor) -> tuple[Tensor, Tensor]:
-        e = divide(torch.ones_like(phi), x[..., None] - phi)
+        l, e = top + x, divide(torch.ones_like(phi), x[..., None] + gap)  # noqa: E741
         c = phi * vv * e * e
-        return x * x * c.sum(-1) - x + z, (-2 * x * (c * phi * e).sum(-1)) - 1
+        return l * l * c.sum(-1) - l + z, (-2 * l * (c * phi * e).sum(-1)) - 1
 
     with torch.no_grad():
-        high = 2 * low + 1
+        left = (z - top).clamp_min(0)
+        high = 2 * left + top + 1
         for _ in range(200):
             above = f(high)[0] > 0
             if not above.any():
                 break
             high = torch.where(above, 2 * high, high)
-        left = low.clone()
         x = (left + high) / 2
-        for _ in range(100):
+        for _ in range(200):
             y, dy = f(x)
             left, high = torch.where(y > 0, x, left), torch.where(y > 0, high, x)
             newton = x - y / dy
