@@ -10,6 +10,8 @@ Names are loaded when they are first used, so that `import otowake` is quick.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from otowake.version import __version__
+
 if TYPE_CHECKING:
     from otowake.core.errors import AudioRefused, OtowakeError
     from otowake.metrics import evaluate
@@ -35,6 +37,7 @@ __all__ = [
     "OtowakeError",
     "Recording",
     "Separation",
+    "__version__",
     "evaluate",
     "read",
     "separate",
@@ -42,7 +45,6 @@ __all__ = [
     "stack",
     "write",
 ]
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:

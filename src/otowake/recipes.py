@@ -176,6 +176,7 @@ def ilrma(
     "most recordings with as many microphones as sources; the best of the determined methods here",
     "D. Kitamura, K. Yatabe, Consistent independent low-rank matrix analysis for determined blind source separation, "
     "2020",
+    iterations=60,
 )
 def consistent_ilrma(stft: Stft = Stft(), bases: int = 2, demix: Demix = ip1, start: int = 30) -> Method:  # noqa: B008
     """Consistent ILRMA.

@@ -15,7 +15,6 @@ from typing import Annotated
 
 import typer
 
-from otowake import __version__
 from otowake.cli.arguments import expand_many
 from otowake.cli.evaluate import evaluate
 from otowake.cli.interrupt import Stopped
@@ -23,6 +22,7 @@ from otowake.cli.methods import methods
 from otowake.cli.separate import separate
 from otowake.cli.simulate import simulate
 from otowake.core.errors import OtowakeError
+from otowake.version import __version__
 
 DONE, BUG, REFUSED, STOPPED = 0, 1, 2, 130
 

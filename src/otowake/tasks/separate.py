@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from otowake import __version__
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Method
 from otowake.core.run import converged, finite, iterate, recorded, until
@@ -25,6 +24,7 @@ from otowake.recipes import Recipe
 from otowake.signal.stft import Stft
 from otowake.spec import GIVEN, parse_settings, parse_stft, recipe, show
 from otowake.tasks.prepare import Prepared, checked, prepared
+from otowake.version import __version__
 
 DEFAULT = "consistent_ilrma"
 """The method for several microphones when none is named; docs/guide/quality.md holds the measurements."""

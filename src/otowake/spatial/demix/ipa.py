@@ -109,10 +109,9 @@ def _root(phi: Tensor, gap: Tensor, vv: Tensor, z: Tensor) -> Tensor:
             y, dy = f(x)
             left, high = torch.where(y > 0, x, left), torch.where(y > 0, high, x)
             newton = x - y / dy
+            done = y.abs() <= 4 * torch.finfo(x.dtype).eps * (top + x)  # what f is known to
             inside = (newton > left) & (newton < high)
-            new = torch.where(inside, newton, (left + high) / 2)
-            done = (new - x).abs() <= 4 * torch.finfo(x.dtype).eps * x
-            x = new
+            x = torch.where(done, x, torch.where(inside, newton, (left + high) / 2))
             if done.all():
                 break
     y, dy = f(x)

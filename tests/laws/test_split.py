@@ -1,0 +1,137 @@
+"""The split gradient is the derivative of the cost: d cost / d r = pos - neg, and both are >= 0."""
+
+import pytest
+import torch
+from cases import ALL_DENSITIES, STFT, EVERY_DEMIX, fitting, generator, mixture, powers
+
+from otowake.core.method import Split
+from otowake.divergence.beta import DIVERGENCES
+from otowake.source import SOURCES, Nmf
+from otowake.source.nmf import NmfState
+from otowake.spatial.consistent import Consistent
+from otowake.spatial.demix import ip1
+from otowake.spatial.determined import Determined
+from otowake.spatial.observed import Observed
+from otowake.spatial.overdetermined import Overdetermined
+
+CLOSE = {"rtol": 1e-9, "atol": 1e-12}  # of terms of size one; autograd takes another way through the same formula
+
+
+def check(cost, split, r, sizes):
+    """pos - neg against autograd at r, which may broadcast."""
+    r = r.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(cost(r).sum(), r)
+    with torch.no_grad():
+        neg, pos = split(r)
+    assert (neg >= 0).all()
+    assert (pos >= 0).all()
+    difference = (pos - neg).expand(sizes)
+    for axis in range(len(sizes)):
+        if r.shape[axis] == 1 and sizes[axis] > 1:
+            difference = difference.sum(axis, keepdim=True)
+    torch.testing.assert_close(difference, slope, **CLOSE)
+
+
+@pytest.fixture
+def vr():
+    g = generator(3)
+    return powers(g, 3, 7, 20), powers(g, 3, 7, 20)
+
+
+@pytest.mark.parametrize("name", ALL_DENSITIES)
+def test_densities(name, vr):
+    v, r = vr
+    d = ALL_DENSITIES[name]
+    check(lambda r: d.cost(v, r), d.split(v), r, v.shape)
+
+
+@pytest.mark.parametrize("axes", [(-2,), (-1,), (-2, -1)])
+@pytest.mark.parametrize("name", ALL_DENSITIES)
+def test_densities_with_one_scale_for_several_bins(name, axes, vr):
+    """`Frame` and `Flat` give r with an axis of one; the update sums the split over that axis, and so does the law."""
+    v, r = vr
+    d = ALL_DENSITIES[name]
+    check(lambda r: d.cost(v, r), d.split(v), r.mean(axes, keepdim=True), v.shape)
+
+
+@pytest.mark.parametrize("name", DIVERGENCES)
+def test_divergences(name, vr):
+    v, r = vr
+    d = DIVERGENCES[name]
+    check(lambda r: d.cost(v, r), d.split(v), r, v.shape)
+    assert float(d.cost(v, v)) == pytest.approx(0, abs=1e-10)  # a sum of 420 terms of size one
+    assert (d.each(v, r) >= -1e-14).all()
+
+
+@pytest.mark.parametrize("name", [*DIVERGENCES, *(n for n, d in ALL_DENSITIES.items())])
+def test_observed_with_several_sources(name):
+    X = mixture(4, 1, sources=2)
+    spatial = Observed({**DIVERGENCES, **ALL_DENSITIES}[name], sources=3)
+    p = spatial.init(X, 0)
+    r = powers(generator(5), 3, *X.shape[-2:])
+    check(lambda r: spatial.cost(X, p, r), spatial.split(spatial.observe(X, p), p), r, r.shape)
+
+
+@pytest.mark.parametrize("name", ALL_DENSITIES)
+def test_demixing_models(name):
+    density = ALL_DENSITIES[name]
+    X, r = mixture(6, 3), powers(generator(6), 3, 9, 60)
+    determined = Determined(next(iter(fitting(density).values())), density)
+    models = [determined, Consistent(determined, STFT)]
+    if density.degree == 2:
+        models.append(Overdetermined(2, density))
+    for spatial in models:
+        p = spatial.init(X, 0)
+        W = p.W + 0.3 * mixture(7, 3, frames=3).permute(1, 0, 2)[:, : p.W.shape[-2]]
+        p, n = p._replace(W=W), W.shape[-2]
+        o = (determined if spatial is models[0] or isinstance(spatial, Consistent) else spatial).observe(X, p)
+        check(lambda r: spatial.cost(X, p, r), spatial.split(o, p), r[:n], r[:n].shape)
+
+
+# ---- what updates make of it ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bases", [1, 2, 5, 20])  # above 16 the definition is taken
+@pytest.mark.parametrize("name", [name for name, d in ALL_DENSITIES.items() if not d.axes])
+def test_fused_updates_are_the_plain_ones(name, bases, vr):
+    v, _ = vr
+    source, split = Nmf(bases), ALL_DENSITIES[name].split(v)
+    z = source.init(v, 0)
+    z = z._replace(e=z.e + powers(generator(1), 3, 7, 1) * 0.1)  # a floor in each bin, as Consistent makes it
+    assert split.fused is not None
+    fused, plain = source.update(z, split), source.update(z, Split(split.at, split.powers))
+    for a, b in zip(fused, plain):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("demix", EVERY_DEMIX)
+@pytest.mark.parametrize("density", ALL_DENSITIES)
+def test_weights_make_a_bound_of_the_cost(density, demix):
+    """phi |y|^b / (b/2) + const lies above rho and touches it: the cost of any W is at most cost + surrogate's change."""
+    d = ALL_DENSITIES[density]
+    if demix not in fitting(d):
+        return  # refused: test_descent
+    g = generator(9)
+    v, u, r = (powers(g, 3, 7, 30) for _ in range(3))
+    phi, b = d.weight(v, r), d.degree
+    if b == 2:
+        change = (phi * (u - v)).sum()
+    else:
+        change = (phi * (u ** (b / 2) - v ** (b / 2))).sum()  # exact there: rho is |y|^b
+    assert float(d.cost(u, r) - d.cost(v, r) - change) <= 1e-12 * float(change.abs() + v.numel())
+
+
+@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("density", ALL_DENSITIES)
+def test_a_source_stays_where_the_gradient_vanishes(name, density):
+    """neg = pos is a fixed point of every source model."""
+    source, v = SOURCES[name], powers(generator(2), 2, 7, 20)
+    z = source.init(v, 0)
+    r = source.psd(z)
+    d = ALL_DENSITIES[density]
+    even = Split(lambda r: type(d.split(v)(r))(1 / r, 1 / r), d.split(v).powers)
+    torch.testing.assert_close(source.psd(source.update(z, even)), r, rtol=1e-12, atol=0)
+
+
+def test_nmf_state_is_what_the_fused_kernels_take():
+    assert NmfState._fields == ("B", "H", "e")
