@@ -14,7 +14,6 @@ The name after # is a function or class of that file, or Class.method.
 import ast
 import re
 import sys
-import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,7 +21,7 @@ MARKER = re.compile(r"^<!-- include: (?P<path>\S+)#(?P<name>\S+) -->\n(?:```pyth
 
 
 def code(path: str, name: str) -> str:
-    """The source of a function or class, without what decorates a function, at the left margin."""
+    """The source of a function or class, without what decorates a function; of a method under its class's name."""
     text = (ROOT / path).read_text(encoding="utf-8")
     node: ast.AST = ast.parse(text)
     for part in name.split("."):
@@ -34,7 +33,9 @@ def code(path: str, name: str) -> str:
     assert isinstance(node, ast.ClassDef | ast.FunctionDef), f"{path}#{name} is neither a function nor a class"
     decorators = node.decorator_list if isinstance(node, ast.ClassDef) else []
     first = min(item.lineno for item in (node, *decorators))
-    return textwrap.dedent("\n".join(text.splitlines()[first - 1 : node.end_lineno]))
+    owner = name.rpartition(".")[0]
+    lines = [f"class {owner}:"] if owner else []
+    return "\n".join([*lines, *text.splitlines()[first - 1 : node.end_lineno]])
 
 
 def rendered(page: str) -> str:

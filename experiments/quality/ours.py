@@ -21,10 +21,10 @@ from score import GRIDS, Entry, Grid, Separate, run, table
 
 from otowake.core.method import Method
 from otowake.divergence.density import GGD, Gauss, Laplace, StudentT
-from otowake.recipes import auxiva, auxiva_plus, consistent_ilrma, ilrma, overiva
+from otowake.recipes import RECIPES, auxiva, auxiva_plus, consistent_ilrma, ilrma, overiva
 from otowake.signal.stft import Stft, bins_first
 from otowake.spatial.demix import Demix, ip1, ip2, ipa, iss1
-from otowake.tasks.separate import default_stft, separate
+from otowake.tasks.separate import DEFAULT, default_stft, separate
 
 Build = Callable[[int, int], Method]  # bases a source, sources -> method
 
@@ -54,6 +54,7 @@ class Door(Grid):
         return Y
 
 
+START = 30  # iterations of AuxIVA before consistent ILRMA: the recipe's default
 OWN = tuple(OwnGrid(grid.n_fft, grid.hop) for grid in GRIDS)
 LONG = (OwnGrid(8192, 2048),)
 DOOR = (Door(default_stft(RATE).n_fft, default_stft(RATE).hop),)
@@ -68,23 +69,24 @@ def plain(build: Build) -> Separate:
     return separated
 
 
-def consistent(bases: int = 0, demix: Demix = ip1) -> Separate:
-    """Consistent ILRMA; 0 bases are as many as the kind of sound gets."""
+def consistent(bases: int = 0, demix: Demix = ip1, start: int = 0) -> Separate:
+    """Consistent ILRMA after `start` iterations of AuxIVA; 0 bases are as many as the kind of sound gets."""
 
     def separated(X: np.ndarray, usual: int, iterations: int, seed: int) -> np.ndarray:
         n_fft = 2 * (X.shape[-2] - 1)
-        return _run(consistent_ilrma(Stft(n_fft, n_fft // 4), bases or usual, demix), X, iterations, seed)
+        method = consistent_ilrma(Stft(n_fft, n_fft // 4), bases or usual, demix, start)
+        return _run(method, X, iterations, seed)
 
     return separated
 
 
 def after_iva(first: int, bases: int = 0, look: bool = True) -> Separate:
-    """ILRMA (look: consistent) whose W comes from `first` iterations of AuxIVA, counted among its iterations."""
+    """ILRMA (look: consistent) whose W comes from `first` iterations of Gauss AuxIVA, counted among its own."""
 
     def separated(X: np.ndarray, usual: int, iterations: int, seed: int) -> np.ndarray:
         mixture, k = bins_first(torch.from_numpy(X)), bases or usual
         n_fft = 2 * (X.shape[-2] - 1)
-        method = consistent_ilrma(Stft(n_fft, n_fft // 4), k) if look else ilrma(k)
+        method = consistent_ilrma(Stft(n_fft, n_fft // 4), k, start=0) if look else ilrma(k)
         start = _stepped(auxiva(Gauss()), mixture, None, first, seed)
         state = method.init(mixture, seed)._replace(p=start.p)
         return method.estimate(mixture, _stepped(method, mixture, state, iterations - first, seed)).numpy()
@@ -106,7 +108,7 @@ def _stepped(method: Method, mixture: torch.Tensor, state: Any, iterations: int,
 
 def front_door(x: np.ndarray, bases: int, iterations: int, seed: int) -> np.ndarray:
     """Nothing is named but the rate: the method, its settings and its STFT are the defaults."""
-    return separate(x, RATE, seed=seed, iterations=iterations).sources
+    return separate(x, RATE, seed=seed).sources
 
 
 def usual(seeds: int) -> tuple[Entry, ...]:
@@ -136,24 +138,28 @@ def family(seeds: int) -> tuple[Entry, ...]:
 
 
 def _consistent(seeds: int) -> tuple[Entry, ...]:
-    return (Entry("otowake consistent", 100, seeds, consistent()),)
+    return (
+        Entry("otowake consistent", RECIPES["consistent_ilrma"].iterations, seeds, consistent(start=START)),
+        Entry("otowake consistent cold", 100, seeds, consistent()),
+    )
 
 
 def _search(seeds: int) -> tuple[Entry, ...]:
     return (
-        Entry("otowake consistent", 50, seeds, consistent()),
-        Entry("otowake consistent", 200, seeds, consistent()),
-        Entry("otowake consistent k=4", 100, seeds, consistent(4)),
-        Entry("otowake consistent k=10", 100, seeds, consistent(10)),
-        Entry("otowake consistent iss1", 100, seeds, consistent(demix=iss1)),
-        Entry("otowake consistent ip2", 100, seeds, consistent(demix=ip2)),
+        Entry("otowake consistent", 100, seeds, consistent(start=START)),
+        Entry("otowake consistent cold", 50, seeds, consistent()),
+        Entry("otowake consistent cold", 200, seeds, consistent()),
+        Entry("otowake consistent cold k=4", 100, seeds, consistent(4)),
+        Entry("otowake consistent cold k=10", 100, seeds, consistent(10)),
+        Entry("otowake consistent cold iss1", 100, seeds, consistent(demix=iss1)),
+        Entry("otowake consistent cold ip2", 100, seeds, consistent(demix=ip2)),
     )
 
 
 def _start(seeds: int) -> tuple[Entry, ...]:
     return (
-        Entry("otowake consistent, iva first", 100, seeds, after_iva(30)),
-        Entry("otowake ilrma, iva first", 100, seeds, after_iva(30, look=False)),
+        Entry("otowake consistent, gauss start", 100, seeds, after_iva(30)),
+        Entry("otowake ilrma, gauss start", 100, seeds, after_iva(30, look=False)),
     )
 
 
@@ -162,7 +168,7 @@ def _long(seeds: int) -> tuple[Entry, ...]:
 
 
 def _door(seeds: int) -> tuple[Entry, ...]:
-    return (Entry("otowake default", 100, seeds, front_door),)
+    return (Entry("otowake default", RECIPES[DEFAULT].iterations, seeds, front_door),)
 
 
 def through_door(method: str, microphones: Sequence[int] = (0, 1, 2, 3)) -> Separate:
@@ -188,9 +194,9 @@ def _more_door(seeds: int) -> tuple[Entry, ...]:
     return (
         Entry("otowake auxiva, PCA", 50, 1, through_door("auxiva")),
         Entry("otowake ilrma, PCA", 100, seeds, through_door("ilrma")),
-        Entry("otowake default, PCA", 100, seeds, through_door("auto")),
-        Entry("otowake default, mics 1 2", 100, seeds, through_door("auto", (0, 1))),
-        Entry("otowake default, mics 1 4", 100, seeds, through_door("auto", (0, 3))),
+        Entry("otowake default, PCA", RECIPES[DEFAULT].iterations, seeds, through_door("auto")),
+        Entry("otowake default, mics 1 2", RECIPES[DEFAULT].iterations, seeds, through_door("auto", (0, 1))),
+        Entry("otowake default, mics 1 4", RECIPES[DEFAULT].iterations, seeds, through_door("auto", (0, 3))),
     )
 
 

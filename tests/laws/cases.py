@@ -91,7 +91,7 @@ _BY_NAME: dict[str, dict[str, Any]] = {
     "domain": {"1": 1.0, "0.5": 0.5},
     "shared": {"5": 5},
 }
-_ALWAYS: dict[str, Any] = {"sources": 2, "stft": STFT, "warm": 5}
+_ALWAYS: dict[str, Any] = {"sources": 2, "stft": STFT, "warm": 5, "start": 2}
 _MICS = {"one": 1, "square": 3, "more": 4}
 
 

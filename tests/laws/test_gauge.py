@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from cases import STFT, generator, mixture, normal, powers
+from cases import STFT, generator, mixture, normal, powers, ran
 
+from otowake.core.errors import OtowakeError
 from otowake.core.separator import Separator
 from otowake.divergence.density import DENSITIES, Gauss, Laplace, Pooled, StudentT
 from otowake.source import SOURCES
@@ -23,9 +24,6 @@ SPATIALS = {
     "consistent": Consistent(Determined(), STFT),
     "observed": Observed(Gauss(), 2),
 }
-PER_BIN = {"flat": "r", "frame": "r"}
-"""Source models whose r has no frequency axis take a gain per bin as well; their state then grows one."""
-
 
 def unbalanced(method, X):
     """A state with scales all over the place, so that the gauge has something to do."""
@@ -38,8 +36,15 @@ def unbalanced(method, X):
     return s._replace(p=s.p._replace(W=W))
 
 
-@pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("spatial", SPATIALS)
+PAIRS = [(p, s) for p in SPATIALS for s in SOURCES if (p, s) != ("consistent", "partitioned")]
+
+
+def test_shared_spectra_cannot_take_a_gain_for_each_bin():
+    with pytest.raises(OtowakeError, match="use Nmf with Consistent"):
+        ran(Separator(SOURCES["partitioned"], SPATIALS["consistent"]), mixture(12), 1)
+
+
+@pytest.mark.parametrize(("spatial", "source"), PAIRS)
 def test_gauge_is_neutral(spatial, source):
     model, part = SPATIALS[spatial], SOURCES[source]
     X = mixture(12, 1 if spatial == "observed" else 3, sources=3)

@@ -86,6 +86,13 @@ def test_pages_that_the_source_names_exist():
             assert (ROOT / name).exists(), f"{file.name} names {name}"
 
 
+def test_files_that_pages_name_exist():
+    for page in OURS:
+        for name in re.findall(r"`([\w/]+\.py)`", prose(page)):
+            homes = (ROOT / name, ROOT / "src" / "otowake" / name, page.parent / name)
+            assert any(home.exists() for home in homes), f"{page.name} names {name}"
+
+
 # ---- notation ---------------------------------------------------------------------------------------------
 
 

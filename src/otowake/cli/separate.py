@@ -43,10 +43,12 @@ def separate(
         typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the method; may be repeated."),
     ] = None,
     sources: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Number of sources. [default: one a microphone]")
+        int | None, typer.Option(min=1, metavar="N", help="Number of sources. [default: one a microphone; 8 for nmf]")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="S", help="Of the random start.")] = 0,
-    iterations: Annotated[int | None, typer.Option(min=0, metavar="N", help="At most. [default: the method's]")] = None,
+    iterations: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="How many. [default: the method's]")
+    ] = None,
     stft: Annotated[str | None, typer.Option(metavar="WINDOW/HOP", help="In samples, such as 2048/512.")] = None,
     images: Annotated[
         Images, typer.Option(help="Each source at the first microphone, or at all of them.")

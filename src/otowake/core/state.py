@@ -61,18 +61,22 @@ def load_state(path: str | Path, like: Any) -> tuple[int, Any]:
     try:
         with safe_open(str(path), framework="pt") as file:
             meta = json.loads((file.metadata() or {}).get("otowake", "{}"))
+            schema = meta.get("schema") if isinstance(meta, dict) else None
+            k = int(meta["k"]) if schema == SCHEMA else 0
             named = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
         raise OtowakeError(f"{path} could not be read as a saved state ({error}); was it written by otowake?") from None
-    if meta.get("schema") != SCHEMA:
-        raise OtowakeError(f"{path} has the schema {meta.get('schema')!r}, this version reads {SCHEMA!r}.")
-    return int(meta["k"]), rebuilt(like, _matched(path, named, tensors(like)))
+    if schema != SCHEMA:
+        raise OtowakeError(f"{path} has the schema {schema!r}, this version reads {SCHEMA!r}.")
+    return k, rebuilt(like, _matched(path, named, tensors(like)))
 
 
 def _matched(path: str | Path, named: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, Tensor]:
     found = {}
     for name, x in named.items():
-        found[name.removesuffix(":complex")] = torch.view_as_complex(x) if name.endswith(":complex") else x
+        pairs = name.endswith(":complex") and x.is_floating_point() and x.shape[-1:] == (2,)
+        x = x.clone()  # the file's own memory lies at multiples of 8 bytes, and linalg crashes on such complex numbers
+        found[name.removesuffix(":complex")] = torch.view_as_complex(x) if pairs else x
     for name, x in wanted.items():
         y = found.get(name)
         if y is None or y.shape != x.shape or y.dtype != x.dtype:

@@ -12,6 +12,7 @@ from otowake.core.errors import OtowakeError
 from otowake.core.method import Method
 from otowake.core.separator import Separator, SeparatorState
 from otowake.core.types import Cost, Images, Mixture, Spec
+from otowake.linalg.safe import LOG_FLOOR
 
 
 class WarmState(NamedTuple):
@@ -123,12 +124,18 @@ class Grouped:
         sources: how many groups.
         groups: for each output its source, when the user knows better.
 
-    The idea is the AuxIVA+ baseline of the literature; the measure of likeness is ours: docs/papers/auxiva.md.
+    The idea is the AuxIVA+ baseline of the literature; the measure of likeness is ours: docs/papers/auxiva_plus.md.
     """
 
     method: Method
     sources: int
     groups: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.sources < 1:
+            raise OtowakeError(f"Outputs can be put together into 1 source or more, not {self.sources}.")
+        if self.groups is not None and set(self.groups) != set(range(self.sources)):
+            raise OtowakeError(f"The groups {self.groups} should name each of the sources 0 to {self.sources - 1}.")
 
     @property
     def proved(self) -> bool:
@@ -140,6 +147,8 @@ class Grouped:
     def init(self, X: Mixture, seed: int = 0) -> Any:
         if X.shape[-3] < self.sources:
             raise OtowakeError(f"{self.sources} sources cannot be put together from {X.shape[-3]} microphones.")
+        if self.groups is not None and len(self.groups) != X.shape[-3]:
+            raise OtowakeError(f"{len(self.groups)} groups were given for {X.shape[-3]} outputs; give one for each.")
         return self.method.init(X, seed)
 
     def step(self, X: Mixture, s: Any) -> Any:
@@ -171,7 +180,7 @@ class Grouped:
 def correlations(Y: Spec) -> Float[Tensor, "*b n n"]:
     """R_ij = mean_f corr_t(log |y_i|^2, log |y_j|^2)."""
     v = Y.real**2 + Y.imag**2
-    a = torch.log(v + 1e-12 * v.mean((-3, -2, -1), keepdim=True) + torch.finfo(v.dtype).tiny)
+    a = torch.log(v + LOG_FLOOR * v.mean((-3, -2, -1), keepdim=True) + torch.finfo(v.dtype).tiny)
     a = a - a.mean(-1, keepdim=True)
     a = a / a.norm(dim=-1, keepdim=True).clamp_min(torch.finfo(v.dtype).tiny)
     return torch.einsum("...nft,...mft->...nm", a, a) / Y.shape[-2]

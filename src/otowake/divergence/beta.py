@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 import torch
 
+from otowake.core.errors import OtowakeError
 from otowake.core.method import Split, SplitGradient
 from otowake.core.types import Cost, Power
+from otowake.linalg.safe import LIMIT
 
 
 @dataclass(frozen=True)
@@ -21,10 +23,16 @@ class Beta:
     """The beta divergence; v must be positive where b <= 0 (`Observed` sees to it).
 
     Args:
-        b: any real number: 0 Itakura-Saito, 1 Kullback-Leibler, 2 Frobenius (halved).
+        b: a number from -10 to 10: 0 Itakura-Saito, 1 Kullback-Leibler, 2 Frobenius (halved).
     """
 
     b: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not -10 <= self.b <= 10:
+            raise OtowakeError(
+                f"Beta: b must be from -10 to 10, got {self.b}; 0 is Itakura-Saito, 1 Kullback-Leibler, 2 Frobenius."
+            )
 
     def cost(self, v: Power, r: Power) -> Cost:
         """Sum of d(v | r) over sources, bins and frames."""
@@ -33,9 +41,9 @@ class Beta:
     def each(self, v: Power, r: Power) -> Power:
         """d(v | r) of each bin.  Near b = 0 and 1 the limit's formula: the general one cancels there."""
         b = self.b
-        if abs(b) < 1e-8:
+        if abs(b) < LIMIT:
             return v / r - torch.log(v / r) - 1
-        if abs(b - 1) < 1e-8:
+        if abs(b - 1) < LIMIT:
             return torch.xlogy(v, v / r) - v + r
         return v * (v ** (b - 1) - r ** (b - 1)) / (b - 1) - (v**b - r**b) / b
 

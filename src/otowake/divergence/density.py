@@ -109,8 +109,8 @@ class StudentT(Density):
     low = -1.0
 
     def __post_init__(self) -> None:
-        if not self.nu > 0:
-            raise OtowakeError(f"Student's t: nu must be above 0, got {self.nu}; try 30, or 1 for Cauchy.")
+        if not 0 < self.nu < math.inf:
+            raise OtowakeError(f"Student's t: nu must be finite and above 0, got {self.nu}; try 30, or 1 for Cauchy.")
 
     def rho(self, q: Power, d: int) -> Power:
         return (self.nu / 2 + d) * torch.log1p(2 * q / self.nu)
@@ -147,8 +147,10 @@ class GGD(Density):
     shape: float
 
     def __post_init__(self) -> None:
-        if not self.shape > 0:
-            raise OtowakeError(f"GGD: shape must be above 0, got {self.shape}; 2 is Gauss, 1 has heavy tails.")
+        if not 0 < self.shape <= 20:
+            raise OtowakeError(
+                f"GGD: the shape must be above 0, 20 at most, got {self.shape}; 2 is Gauss, 1 has heavy tails."
+            )
 
     @property
     def low(self) -> float:

@@ -14,6 +14,18 @@ def _pick(x: Tensor, double: float, single: float) -> float:
     return double if x.dtype in _DOUBLE else single
 
 
+LIMIT = 1e-8
+"""Parameters nearer than this to a limit of a formula take the limit's own formula."""
+SUM_RESIDUE = 1e-9
+"""Sources that add up to the recording within this share of its peak leave no rest."""
+UNHEARD = 1e-6
+"""A microphone that hears less than this share of a subspace cannot be its phase reference."""
+DEAD = 1e-12
+"""A channel below this share of the loudest one's amplitude is silent."""
+LOG_FLOOR = 1e-12
+"""Powers are raised by this share of their mean before their logarithms are compared."""
+
+
 def variance_floor(x: Tensor) -> float:
     """The additive frozen floor e of a source model, in units of the mixture's mean power."""
     return _pick(x, 1e-10, 1e-6)

@@ -7,10 +7,10 @@ from otowake.core.types import Power
 
 def checked(model: str, bases: int, domain: float) -> None:
     """Refuse what cannot be factorised."""
-    if bases < 1 or not domain > 0:
-        raise OtowakeError(
-            f"{model}: bases must be 1 or more and domain above 0, got {bases} and {domain:g}; try 2 and 2."
-        )
+    if not 1 <= bases <= 10_000:
+        raise OtowakeError(f"{model}: bases must be from 1 to 10000, got {bases}; try 2 for speech, 10 for music.")
+    if not 0.1 <= domain <= 10:
+        raise OtowakeError(f"{model}: the domain must be from 0.1 to 10, got {domain:g}; 2 adds up powers.")
 
 
 def to_power(R: Power, p: float) -> Power:

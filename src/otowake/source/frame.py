@@ -1,7 +1,7 @@
 """One scale a frame: the time-varying source model.
 
 Model    r_nft = r_nt >= e
-Update   r <- max( r [ sum_f neg / sum_f pos ]^(1/(high - low)), e )
+Update   r <- max( r [ sum_f neg r / sum_f pos r ]^(1/(high - low)), e )
          the exact minimiser where the cost is c r^high - a r^low (Gauss: r_nt = mean_f v), a descent step where such a
          curve lies above it (t); the cost is quasi-convex in each r_nt, so the bound keeps the descent.
 
@@ -41,7 +41,8 @@ class Frame:
     def update(self, z: FrameState, split: Split) -> FrameState:
         low, high = split.powers
         neg, pos = split(z.r)
-        q = divide(neg.mean(-2, keepdim=True), pos.mean(-2, keepdim=True)) ** (1 / (high - low))
+        a, c = ((G * z.r).mean(-2, keepdim=True) for G in (neg, pos))  # r differs over f after a gain for each bin
+        q = divide(a, c) ** (1 / (high - low))
         return z._replace(r=torch.maximum(z.r * q, z.e))
 
     def rescale(self, z: FrameState, g: Gain) -> FrameState:

@@ -51,7 +51,7 @@ class Nmf:
         *batch, n, f, t = v.shape
         B = uniform(seed, (n, f, self.bases), v, stream=0).expand(*batch, -1, -1, -1)
         H = uniform(seed, (n, self.bases, t), v, stream=1).expand(*batch, -1, -1, -1)
-        e = v.new_full((*batch, n, 1, 1), variance_floor(v) ** (self.domain / 2))
+        e = v.new_full((*batch, n, f, 1), variance_floor(v) ** (self.domain / 2))
         return NmfState(B.clone(), H.clone(), e)
 
     def psd(self, z: NmfState) -> Power:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
+from otowake.core.errors import OtowakeError
 from otowake.core.method import Split
 from otowake.core.random import uniform
 from otowake.core.types import Gain, Power
@@ -72,6 +73,11 @@ class Partitioned:
         return z._replace(H=z.H * divide(a, c) ** x)
 
     def rescale(self, z: PartitionedState, g: Gain) -> PartitionedState:
+        if g.shape[-2] > 1:
+            raise OtowakeError(
+                "Partitioned shares its spectra among the sources and cannot take a gain for each bin of a source; "
+                "use Nmf with Consistent."
+            )
         a = g ** (self.domain / 2)
         return _dealt(z._replace(Z=z.Z * a[..., 0], e=z.e * a))
 

@@ -36,15 +36,24 @@ class Consistent:
     proved = False
 
     def init(self, X: Mixture, seed: int) -> DeterminedState:
-        if X.shape[-2] != self.stft.bins:
-            raise OtowakeError(
-                f"The mixture has {X.shape[-2]} bins, the STFT of {self.stft.n_fft} samples makes {self.stft.bins}; "
-                "give the transform that made the mixture."
-            )
         return self.spatial.init(X, seed)
 
     def observe(self, X: Mixture, p: DeterminedState) -> Power:
+        self._check(X)
         return abs2(self.stft.forward(self.stft.inverse(demixed(X, p.W)))).contiguous()
+
+    def _check(self, X: Mixture) -> None:
+        bins, frames = X.shape[-2:]
+        if bins != self.stft.bins:
+            raise OtowakeError(
+                f"The mixture has {bins} bins, the STFT of {self.stft.n_fft} samples makes {self.stft.bins}; "
+                "give the transform that made the mixture."
+            )
+        if frames < self.stft.frames(1):
+            raise OtowakeError(
+                f"The mixture has {frames} frames, the STFT of a single sample has {self.stft.frames(1)}; "
+                "give a mixture that such a transform made."
+            )
 
     def power(self, o: Power, p: DeterminedState) -> Power:
         return self.spatial.power(o, p)

@@ -23,11 +23,11 @@ from otowake.core.errors import OtowakeError
 from otowake.core.method import Split
 from otowake.core.types import Cost, Covariance, Demixer, Gain, Images, Live, Mixture, Power
 from otowake.divergence.density import Density, Gauss
-from otowake.linalg.rank import covariance, full_rank_bins
 from otowake.ops import demixed, demixed_power
 from otowake.spatial.demix.ip import ip1
 from otowake.spatial.demix.update import Demix, degree
 from otowake.spatial.projection import normalised, projected_images
+from otowake.spatial.rank import covariance, full_rank_bins
 
 
 class DeterminedState(NamedTuple):
@@ -49,7 +49,11 @@ class Determined:
 
     demix: Demix = ip1
     density: Density = Gauss()
-    proved = True
+
+    @property
+    def proved(self) -> bool:
+        """Below shape 1 the weights of a bin span so many decades that inverting V loses the descent."""
+        return self.density.low <= -0.5
 
     def __post_init__(self) -> None:
         wants, has = self.density.degree, degree(self.demix)

@@ -38,7 +38,7 @@ class Observed:
     Args:
         divergence: what is small when the models explain the spectrogram.
         sources: how many models add up.
-        power: v = |x|^power: 2 with Itakura-Saito and densities, 1 is usual with Kullback-Leibler.
+        power_of_v: v = |x|^power: 2 with Itakura-Saito and densities, 1 is usual with Kullback-Leibler.
     """
 
     divergence: Beta | Density = Beta(0.0)

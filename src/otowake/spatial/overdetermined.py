@@ -20,11 +20,11 @@ from otowake.core.errors import OtowakeError
 from otowake.core.method import Split
 from otowake.core.types import Cost, Covariance, Demixer, Gain, Images, Live, Mixture, Power
 from otowake.divergence.density import Density, Gauss
-from otowake.linalg.rank import covariance, full_rank_bins
 from otowake.linalg.safe import loaded, mean_eigenvalue, tiny
 from otowake.ops import demixed, demixed_power, weighted_covariance
 from otowake.spatial.demix.update import with_rows
 from otowake.spatial.projection import normalised, projected_images
+from otowake.spatial.rank import covariance, full_rank_bins
 
 
 class OverdeterminedState(NamedTuple):

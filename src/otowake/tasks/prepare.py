@@ -12,9 +12,9 @@ from torch import Tensor
 
 from otowake.core.errors import OtowakeError
 from otowake.core.types import Images, Mixture
-from otowake.linalg.rank import active_bins, covariance, ranks
-from otowake.linalg.safe import mean_eigenvalue
+from otowake.linalg.safe import DEAD, UNHEARD, mean_eigenvalue
 from otowake.signal.stft import Stft, bins_first
+from otowake.spatial.rank import active_bins, covariance, ranks
 
 MAX_CHANNELS = 64
 
@@ -171,7 +171,7 @@ def _subspace(C: Tensor, k: int) -> tuple[Tensor, Tensor]:
     u = E[..., 0, :].conj().unsqueeze(-1)  # E^H e_ref
     size = u.norm(dim=-2, keepdim=True)
     eye = torch.eye(k, dtype=C.dtype, device=C.device).expand(*C.shape[:-2], -1, -1)
-    heard = size > 1e-6
+    heard = size > UNHEARD
     Q = torch.linalg.qr(torch.cat([torch.where(heard, u, eye[..., :1]), eye], -1)).Q[..., :k]
     phase = (Q[..., :, :1].mH @ torch.where(heard, u / size, eye[..., :1]))[..., 0, 0]
     gains = torch.ones(k, dtype=C.dtype, device=C.device).expand(*phase.shape, k).clone()
@@ -184,7 +184,7 @@ def _subspace(C: Tensor, k: int) -> tuple[Tensor, Tensor]:
 def _silent_channels(x: Tensor) -> list[int]:
     """Numbers, from 1, of channels that are constant."""
     level = (x - x.mean(-1, keepdim=True)).abs().amax(-1)
-    dead = (level <= 1e-12 * level.amax(-1, keepdim=True)).reshape(-1, x.shape[-2]).any(0)
+    dead = (level <= DEAD * level.amax(-1, keepdim=True)).reshape(-1, x.shape[-2]).any(0)
     return [int(i) + 1 for i in dead.nonzero()[:, 0]]
 
 

@@ -20,6 +20,7 @@ from torch import Tensor
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Method
 from otowake.core.run import converged, finite, iterate, recorded, until
+from otowake.linalg.safe import SUM_RESIDUE
 from otowake.recipes import Recipe
 from otowake.signal.stft import Stft
 from otowake.spec import GIVEN, parse_settings, parse_stft, recipe, show
@@ -54,7 +55,7 @@ class Separation:
         converged: whether the last tenth of the iterations brought less than 1 % of the descent.
         iterations, seconds: how many and how long.
         diagnostics: inactive bins, rank, reductions: JSON-able.  notes: what a person should know, in sentences.
-        state: of the method, to go on from.
+        state: of the method; `iterate` goes on from it.
     """
 
     sources: Any
@@ -284,7 +285,7 @@ def _sounds(
         y = y[..., [order.index(m) for m in range(x.shape[-2])], :]
     target = x if whole else x[..., reference : reference + 1, :]
     left = target - y.sum(-3)
-    small = float(left.abs().amax()) <= 1e-9 * float(x.abs().amax())
+    small = float(left.abs().amax()) <= SUM_RESIDUE * float(x.abs().amax())
     rest = None if small else (left if whole else left[..., 0, :])
     return (y if whole else y[..., 0, :]), rest
 

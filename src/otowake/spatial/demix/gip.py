@@ -67,7 +67,7 @@ Curve = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
 
 def _line_search(c: Power, A: Power, B: Power, D: Power, b: float) -> Tensor:
     """argmin over [0, 2] of mean c (A + alpha B + alpha^2 D)^(b/2), bin by bin: *b f 1; never worse than alpha = 0."""
-    curve = _polynomial(c, A, B, D, int(b) // 2) if b % 2 == 0 else _sampled(c, A, B, D, b)
+    curve = _polynomial(c, A, B, D, int(b) // 2) if b in (4, 6, 8) else _sampled(c, A, B, D, b)
     low = torch.zeros_like(c[..., :1])
     high, alpha = low + 2, low + 1 / (b - 1)
     for _ in range(30):

@@ -67,6 +67,8 @@ def lqpqm(a: Tensor, b: Tensor, C: Tensor, d: Tensor, z: Tensor) -> Tensor:
     """
     s = a.sqrt()
     U = C / (s[..., :, None] * s[..., None, :])
+    sound = U.abs().amax((-2, -1), keepdim=True) < tiny(s) ** -0.5  # one empty bin would stop LAPACK for all
+    U = torch.where(sound, U, torch.eye(U.shape[-1], dtype=U.dtype, device=U.device))
     phi, S = torch.linalg.eigh((U + U.mH) / 2)
     v = (S.mH @ (s * (b - d))[..., None])[..., 0]
     vv = v.real**2 + v.imag**2
@@ -109,7 +111,7 @@ def _root(phi: Tensor, gap: Tensor, vv: Tensor, z: Tensor) -> Tensor:
             y, dy = f(x)
             left, high = torch.where(y > 0, x, left), torch.where(y > 0, high, x)
             newton = x - y / dy
-            done = y.abs() <= 4 * torch.finfo(x.dtype).eps * (top + x)  # what f is known to
+            done = ~(y.abs() > 4 * torch.finfo(x.dtype).eps * (top + x))  # what f is known to
             inside = (newton > left) & (newton < high)
             x = torch.where(done, x, torch.where(inside, newton, (left + high) / 2))
             if done.all():

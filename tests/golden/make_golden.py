@@ -1,0 +1,52 @@
+"""Writes golden.json: what each recipe reaches on the example in 30 iterations.
+
+    python tests/golden/make_golden.py
+
+Do this when a recipe was changed on purpose, and look at the difference before committing it.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+import otowake
+
+HERE = Path(__file__).parent
+EXAMPLES = HERE.parents[1] / "examples"
+SECONDS = 5
+ITERATIONS = 30
+CASES: dict[str, tuple[str, dict[str, str]]] = {
+    "auxiva": ("auxiva", {}),
+    "auxiva gauss": ("auxiva", {"density": "gauss"}),
+    "auxiva t": ("auxiva", {"density": "t:10"}),
+    "auxiva ggd": ("auxiva", {"density": "ggd:1.5"}),
+    "auxiva iss2": ("auxiva", {"demix": "iss2"}),
+    "ilrma": ("ilrma", {}),
+    "ilrma iss1": ("ilrma", {"demix": "iss1"}),
+    "ilrma ipa": ("ilrma", {"demix": "ipa"}),
+    "ilrma t": ("ilrma", {"density": "t:30", "warm": "20"}),
+    "ilrma ggd": ("ilrma", {"density": "ggd:1.5", "warm": "20"}),
+    "ilrma amplitude": ("ilrma", {"domain": "1"}),
+    "ilrma shared": ("ilrma", {"shared": "8"}),
+    "consistent_ilrma": ("consistent_ilrma", {}),
+}
+
+
+def improvement(method: str, settings: dict[str, str]) -> float:
+    """Mean SDR improvement in dB over the two talkers of the first seconds of the example."""
+    mixture, *talkers = (_start(name) for name in ("two-talkers", "two-talkers-ref1", "two-talkers-ref2"))
+    result = otowake.separate(mixture, 16000, method, settings=settings, iterations=ITERATIONS, stft="2048/512")
+    scores = otowake.evaluate(np.concatenate(talkers), result.sources, mixture[0])
+    return float(np.mean(scores.sdr_improvement))
+
+
+def _start(name: str) -> np.ndarray:
+    recording = otowake.read(EXAMPLES / f"{name}.flac")
+    return recording.samples[:, : SECONDS * recording.rate]
+
+
+if __name__ == "__main__":
+    reached = {name: round(improvement(*case), 3) for name, case in CASES.items()}
+    (HERE / "golden.json").write_text(json.dumps(reached, indent=2) + "\n")
+    print(json.dumps(reached, indent=2))

@@ -1,0 +1,177 @@
+"""Where one part turns into another."""
+
+import math
+
+import pytest
+import torch
+from cases import generator, mixture, powers, ran
+
+from otowake.core.method import Split
+from otowake.core.separator import Separator
+from otowake.divergence.beta import Beta
+from otowake.divergence.density import GGD, Cauchy, Gauss, Laplace, Pooled, StudentT
+from otowake.source.nmf import Nmf
+from otowake.source.partitioned import Partitioned, PartitionedState
+from otowake.spatial.demix import DEMIXES, GIP, ip1
+from otowake.spatial.determined import Determined
+from otowake.spatial.observed import Observed
+
+
+@pytest.fixture
+def vr():
+    g = generator(51)
+    return powers(g, 3, 7, 20), powers(g, 3, 7, 20)
+
+
+# ---- beta ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limit", [0.0, 1.0])
+@pytest.mark.parametrize("side", [-1, 1])
+def test_beta_is_continuous(limit, side, vr):
+    """d(v | r) is smooth in b: the difference to the limit falls as the step, down to the general formula's rounding."""
+    v, r = vr
+    exact = Beta(limit).cost(v, r)
+    gaps = [float((Beta(limit + side * h).cost(v, r) - exact).abs() / exact) for h in (1e-3, 1e-4, 1e-5)]
+    for near, far in zip(gaps[1:], gaps):
+        assert far / near == pytest.approx(10, rel=0.05)
+    assert float((Beta(limit + side * 2e-8).cost(v, r) - exact).abs() / exact) < 1e-6  # 1e-16 / 2e-8, and the step
+    split, near = Beta(limit).split(v), Beta(limit + side * 1e-9).split(v)
+    for a, b in zip(split(r), near(r)):
+        torch.testing.assert_close(a, b, rtol=1e-7, atol=0)
+    assert near.exponent() == pytest.approx(split.exponent(), rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("b", "x"), [(-1.0, 1 / 3), (0.0, 1 / 2), (0.5, 2 / 3), (1.0, 1.0), (1.5, 1.0), (2.0, 1.0), (3.0, 1 / 2)]
+)
+def test_exponents_are_those_of_the_literature(b, x):
+    """Fevotte & Idier 2011, table 1: 1 / (2 - b), 1, 1 / (b - 1)."""
+    assert Beta(b).split(torch.ones(1, 1, 1)).exponent() == pytest.approx(x)
+
+
+@pytest.mark.parametrize("p", [2.0, 1.0, 0.5])
+def test_exponents_in_a_domain(p):
+    """Kitamura et al. 2016, Mogami et al. 2018: p / (p + 2) for Gauss and t, p / (p + shape) for GGD."""
+    v = torch.ones(1, 1, 1)
+    assert Gauss().split(v).exponent(2 / p) == pytest.approx(p / (p + 2))
+    assert StudentT(3.0).split(v).exponent(2 / p) == pytest.approx(p / (p + 2))
+    assert GGD(1.0).split(v).exponent(2 / p) == pytest.approx(p / (p + 1))
+    assert GGD(4.0).split(v).exponent(2 / p) == pytest.approx(p / (p + 4))
+
+
+def test_itakura_saito_is_the_gaussian_likelihood(vr):
+    v, r = vr
+    gap = Gauss().cost(v, r) - Beta(0.0).cost(v, r)
+    torch.testing.assert_close(gap, (torch.log(v) + 1).sum(), rtol=1e-12, atol=0)
+    X = mixture(52, 1, sources=2)
+    a, b = (ran(Separator(Nmf(2), Observed(d, 2)), X, 5) for d in (Beta(0.0), Gauss()))
+    torch.testing.assert_close(a.z.B, b.z.B, rtol=1e-10, atol=0)
+
+
+# ---- densities -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pooled", [lambda d: d, Pooled])
+def test_students_t_goes_to_gauss_as_one_over_nu(pooled, vr):
+    v, r = vr
+    gauss = pooled(Gauss())
+    for f in (lambda d: d.cost(v, r), lambda d: d.weight(v, r), lambda d: d.split(v)(r).neg):
+        gaps = [float((f(pooled(StudentT(nu))) - f(gauss)).norm()) for nu in (1e6, 1e7, 1e8)]
+        for near, far in zip(gaps[1:], gaps):
+            assert far / near == pytest.approx(10, rel=0.05)
+
+
+@pytest.mark.parametrize("pooled", [lambda d: d, Pooled])
+def test_ggd_of_shape_two_is_gauss(pooled, vr):
+    v, r = vr
+    a, b = pooled(GGD(2.0)), pooled(Gauss())
+    assert torch.equal(a.cost(v, r), b.cost(v, r))
+    assert torch.equal(a.weight(v, r), b.weight(v, r))
+    assert a.split(v).exponent() == b.split(v).exponent()
+    X = mixture(53)
+    one, two = (ran(Separator(Nmf(2), Determined(ip1, d)), X, 5) for d in (a, b))
+    assert torch.equal(one.p.W, two.p.W)
+
+
+def test_ggd_of_shape_one_is_half_of_laplace(vr):
+    """rho is sqrt(q) in one and 2 sqrt(q) in the other."""
+    v, r = vr
+    logs = torch.log(r).sum()
+    torch.testing.assert_close(2 * (GGD(1.0).cost(v, r) - logs), Laplace().cost(v, r) - logs, rtol=1e-12, atol=0)
+
+
+def test_cauchy_is_students_t_with_one_degree_of_freedom(vr):
+    v, r = vr
+    assert Cauchy() == StudentT(1.0)
+    expected = (torch.log(r) + 1.5 * torch.log(1 + 2 * v / r)).sum()
+    torch.testing.assert_close(Cauchy().cost(v, r), expected, rtol=1e-12, atol=0)
+
+
+def test_pooling_one_bin_is_no_pooling(vr):
+    v, r = (x[:, :1] for x in vr)
+    for d in (Gauss(), StudentT(3.0), Laplace(), GGD(1.0)):
+        torch.testing.assert_close(Pooled(d).cost(v, r), d.cost(v, r), rtol=1e-12, atol=0)
+        torch.testing.assert_close(Pooled(d).weight(v, r), d.weight(v, r), rtol=1e-12, atol=0)
+
+
+# ---- models ----------------------------------------------------------------------------------------------------------
+
+
+def dealt(B, H):
+    """The shared form of separate spectra: components side by side, and Z one-hot."""
+    n, f, k = B.shape
+    Z = torch.eye(n, dtype=B.dtype).repeat_interleave(k, dim=1)
+    return Z, B.movedim(0, 1).reshape(f, n * k), H.reshape(n * k, -1)
+
+
+@pytest.mark.parametrize("density", [Gauss(), StudentT(3.0), GGD(1.0)])
+@pytest.mark.parametrize("p", [2.0, 1.0])
+def test_a_partition_of_ones_and_zeros_is_nmf(p, density, vr):
+    """Its update of Z moves whole components by one factor each, which B takes over; then B and H are NMF's."""
+    v, _ = vr
+    split = density.split(v)
+    plain = Split(split.at, split.powers)
+    own, shared = Nmf(2, p), Partitioned(6, p)
+    z = own.init(v, 0)
+    y = PartitionedState(*dealt(z.B, z.H), e=z.e[:, :1])
+    for _ in range(4):
+        torch.testing.assert_close(shared.psd(y), own.psd(z), rtol=1e-11, atol=0)
+        R = z.B @ z.H + z.e
+        neg, pos = (G * R ** (2 / p - 1) for G in plain(own.psd(z)))
+        whole = [torch.einsum("nft,nfk,nkt->nk", G, z.B, z.H) for G in (neg, pos)]
+        moved = (whole[0] / whole[1]) ** plain.exponent(2 / p)
+        z = own.update(z._replace(B=z.B * moved[:, None]), plain)
+        y = shared.update(y, plain)
+        assert torch.equal(y.Z, dealt(z.B, z.H)[0])
+
+
+@pytest.mark.parametrize("mics", [1, 2, 4])
+def test_gip_near_two_is_ip1(mics):
+    X = mixture(54, mics)
+    W = torch.eye(mics, dtype=X.dtype) + 0.1 * mixture(55, mics, frames=mics).permute(1, 0, 2)
+    phi = 1 / powers(generator(56), mics, 9, 60)
+    exact = ip1(X, W, phi)
+    gaps = [float((GIP(2 + h)(X, W, phi) - exact).abs().max()) for h in (1e-4, 1e-5, 1e-6)]
+    for near, far in zip(gaps[1:], gaps):
+        assert far / near == pytest.approx(10, rel=0.05)
+
+
+@pytest.mark.parametrize("name", DEMIXES)
+def test_one_microphone_has_one_answer(name):
+    """W = 1 / sqrt(V), whatever the update, up to a phase."""
+    X = mixture(57, 1)
+    phi = 1 / powers(generator(58), 1, 9, 60)
+    W = DEMIXES[name](X, torch.ones(9, 1, 1, dtype=X.dtype) * (1 + 2j), phi)
+    power = (phi * X.abs().square()).mean(-1)[0]
+    torch.testing.assert_close(W.abs()[:, 0, 0], power.rsqrt(), rtol=1e-10, atol=0)
+
+
+def test_a_floor_that_is_far_below_does_not_matter():
+    X = mixture(59)
+    method = Separator(Nmf(2), Determined(ip1, Gauss()))
+    s = method.init(X)
+    with_floor = ran(method, X, 5, s)
+    without = ran(method, X, 5, s._replace(z=s.z._replace(e=torch.zeros_like(s.z.e))))
+    torch.testing.assert_close(with_floor.p.W, without.p.W, rtol=1e-5, atol=1e-5)
+    assert math.isfinite(float(method.cost(X, without)))

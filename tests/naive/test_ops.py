@@ -1,0 +1,1 @@
+"""Claimed by a colleague at 14:09: kernels against definitions."""
