@@ -67,6 +67,11 @@ def divide(a: Tensor, b: Tensor) -> Tensor:
     return a / b.clamp_min(tiny(b))
 
 
+def rooted(q: Tensor, x: float) -> Tensor:
+    """q^x for q >= 0, with the slope 0 at 0 and not infinity: silent bins leave gradients finite."""
+    return q.clamp_min(tiny(q)) ** x
+
+
 def loaded(V: Tensor) -> Tensor:
     """V / (tr V / M) + delta I: unit mean eigenvalue, never singular; an empty V becomes the identity.
 
@@ -76,7 +81,8 @@ def loaded(V: Tensor) -> Tensor:
     s = mean_eigenvalue(V)[..., None, None]
     eye = torch.eye(M, dtype=V.dtype, device=V.device)
     delta = loading(V)
-    return torch.where(s > tiny(s), V / s.clamp_min(tiny(s)) + delta * eye, eye)
+    some = s > tiny(s)
+    return torch.where(some, V / torch.where(some, s, torch.ones_like(s)) + delta * eye, eye)
 
 
 def mean_eigenvalue(V: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from otowake.core.method import Split
 from otowake.core.types import Gain, Power
-from otowake.linalg.safe import divide, variance_floor
+from otowake.linalg.safe import divide, rooted, variance_floor
 
 
 class FrameState(NamedTuple):
@@ -42,7 +42,7 @@ class Frame:
         low, high = split.powers
         neg, pos = split(z.r)
         a, c = ((G * z.r).mean(-2, keepdim=True) for G in (neg, pos))  # r differs over f after a gain for each bin
-        q = divide(a, c) ** (1 / (high - low))
+        q = rooted(divide(a, c), 1 / (high - low))
         return z._replace(r=torch.maximum(z.r * q, z.e))
 
     def rescale(self, z: FrameState, g: Gain) -> FrameState:

@@ -18,7 +18,7 @@ from torch import Tensor
 from otowake.core.method import Split
 from otowake.core.random import uniform
 from otowake.core.types import Gain, Power
-from otowake.linalg.safe import variance_floor
+from otowake.linalg.safe import rooted, variance_floor
 from otowake.ops import bases_ratio, factor_ratio, gains_ratio
 from otowake.source.domain import checked, pulled_back, to_power
 
@@ -61,12 +61,12 @@ class Nmf:
         x = split.exponent(2 / self.domain)
         if self.domain == 2 and split.fused is not None:
             v, slope = split.fused
-            z = z._replace(B=z.B * bases_ratio(v, *z, slope) ** x)
-            return z._replace(H=z.H * gains_ratio(v, *z, slope) ** x)
+            z = z._replace(B=z.B * rooted(bases_ratio(v, *z, slope), x))
+            return z._replace(H=z.H * rooted(gains_ratio(v, *z, slope), x))
         neg, pos = pulled_back(self.psd(z), split, self.domain)
-        z = z._replace(B=z.B * factor_ratio(neg, pos, z.H) ** x)
+        z = z._replace(B=z.B * rooted(factor_ratio(neg, pos, z.H), x))
         neg, pos = pulled_back(self.psd(z), split, self.domain)
-        return z._replace(H=z.H * factor_ratio(neg.mT, pos.mT, z.B.mT).mT ** x)
+        return z._replace(H=z.H * rooted(factor_ratio(neg.mT, pos.mT, z.B.mT).mT, x))
 
     def rescale(self, z: NmfState, g: Gain) -> NmfState:
         a = g ** (self.domain / 2)

@@ -19,7 +19,7 @@ from otowake.core.errors import OtowakeError
 from otowake.core.method import Split
 from otowake.core.random import uniform
 from otowake.core.types import Gain, Power
-from otowake.linalg.safe import divide, variance_floor
+from otowake.linalg.safe import divide, rooted, variance_floor
 from otowake.source.domain import checked, pulled_back, to_power
 
 
@@ -63,14 +63,14 @@ class Partitioned:
     def update(self, z: PartitionedState, split: Split) -> PartitionedState:
         x = split.exponent(2 / self.domain)
         a, c = ((G * z.B.unsqueeze(-3)).sum(-2) for G in self._with_activations(z, split))
-        z = _dealt(z._replace(Z=z.Z * divide(a, c) ** x))
+        z = _dealt(z._replace(Z=z.Z * rooted(divide(a, c), x)))
         a, c = ((G * z.Z.unsqueeze(-2)).sum(-3) for G in self._with_activations(z, split))
-        z = z._replace(B=z.B * divide(a, c) ** x)
+        z = z._replace(B=z.B * rooted(divide(a, c), x))
         a, c = (
             ((z.B.unsqueeze(-3) * z.Z.unsqueeze(-2)).mT @ G).sum(-3)
             for G in pulled_back(self.psd(z), split, self.domain)
         )
-        return z._replace(H=z.H * divide(a, c) ** x)
+        return z._replace(H=z.H * rooted(divide(a, c), x))
 
     def rescale(self, z: PartitionedState, g: Gain) -> PartitionedState:
         if g.shape[-2] > 1:

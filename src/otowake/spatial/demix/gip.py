@@ -74,10 +74,9 @@ def _line_search(c: Power, A: Power, B: Power, D: Power, b: float) -> Tensor:
         _, s, ds = curve(alpha)
         low, high = torch.where(s < 0, alpha, low), torch.where(s < 0, high, alpha)
         newton = alpha - divide(s, ds)
-        new = torch.where((newton > low) & (newton < high), newton, (low + high) / 2)
-        done = bool(((new - alpha).abs() <= 8 * torch.finfo(new.dtype).eps).all())
-        alpha = new
-        if done:
+        there = (newton - alpha).abs() <= 8 * torch.finfo(alpha.dtype).eps
+        alpha = torch.where(there | ((newton > low) & (newton < high)), newton, (low + high) / 2)
+        if there.all():
             break
     start = torch.zeros_like(alpha)
     return torch.where(curve(alpha)[0] <= curve(start)[0], alpha, start)

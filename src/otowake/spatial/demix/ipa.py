@@ -76,7 +76,7 @@ def lqpqm(a: Tensor, b: Tensor, C: Tensor, d: Tensor, z: Tensor) -> Tensor:
     flat = vv.sum(-1) * top <= tiny(top) * 1e16  # b = d: the stationary direction is the top eigenvector
     root = _root(phi, gap, torch.where(flat[..., None], torch.ones_like(vv), vv), z)
     y = phi * v / (root[..., None] + gap)
-    rise = torch.sqrt(divide((top - z).clamp_min(0), top))
+    rise = torch.sqrt(divide((top - z).clamp_min(0), top)).detach()  # its slope is infinite at 0
     along = (
         torch.zeros_like(y)
         + torch.nn.functional.one_hot(torch.full(top.shape, y.shape[-1] - 1, device=y.device), y.shape[-1])
