@@ -1,6 +1,5 @@
 """What every test runs under: shapes and types checked at each call, one thread, `cases` importable from anywhere."""
 
-import importlib.util
 import os
 import sys
 from pathlib import Path

@@ -4,8 +4,8 @@
 
 Sets: `usual` (what peers have too, on the peers' spectrograms), `family` (what else ILRMA and AuxIVA can be
 made of), `consistent` (on spectrograms by otowake's own `Stft`, which consistency is about), `door`
-(`otowake.separate` from samples to samples), `search`, `start` and `long` (settings that the default might have
-had), `more` and `more-door` (four microphones for two voices: name those mixtures, too).
+(`otowake.separate` from samples to samples), `search`, `bases`, `start`, `long` and `longer` (settings that
+the default might have had), `more` and `more-door` (four microphones for two voices: name those mixtures, too).
 """
 
 import argparse
@@ -56,7 +56,7 @@ class Door(Grid):
 
 START = 30  # iterations of AuxIVA before consistent ILRMA: the recipe's default
 OWN = tuple(OwnGrid(grid.n_fft, grid.hop) for grid in GRIDS)
-LONG = (OwnGrid(8192, 2048),)
+LONG, LONGER = (OwnGrid(8192, 2048),), (OwnGrid(16384, 4096),)
 DOOR = (Door(default_stft(RATE).n_fft, default_stft(RATE).hop),)
 
 
@@ -129,6 +129,7 @@ def family(seeds: int) -> tuple[Entry, ...]:
         "ggd:1": lambda k, n: ilrma(k, GGD(1)),
         "domain 1": lambda k, n: ilrma(k, domain=1),
         "partitioned": lambda k, n: ilrma(shared=n * k),
+        "partitioned 5n": lambda k, n: ilrma(shared=5 * n),
     }
     ivas = (
         Entry("otowake auxiva gauss", 50, 1, plain(lambda k, n: auxiva(Gauss()))),
@@ -156,6 +157,14 @@ def _search(seeds: int) -> tuple[Entry, ...]:
     )
 
 
+def _bases(seeds: int) -> tuple[Entry, ...]:
+    steps = RECIPES["consistent_ilrma"].iterations
+    return (
+        Entry("otowake consistent k=4", steps, seeds, consistent(4, start=START)),
+        Entry("otowake consistent k=6", steps, seeds, consistent(6, start=START)),
+    )
+
+
 def _start(seeds: int) -> tuple[Entry, ...]:
     return (
         Entry("otowake consistent, gauss start", 100, seeds, after_iva(30)),
@@ -164,7 +173,13 @@ def _start(seeds: int) -> tuple[Entry, ...]:
 
 
 def _long(seeds: int) -> tuple[Entry, ...]:
-    return (Entry("otowake auxiva", 50, 1, plain(lambda k, n: auxiva())), *_consistent(seeds))
+    steps = RECIPES["consistent_ilrma"].iterations
+    more = Entry("otowake consistent k=4", steps, seeds, consistent(4, start=START))
+    return (*usual(seeds), *_consistent(seeds), more)
+
+
+def _longer(seeds: int) -> tuple[Entry, ...]:
+    return _consistent(seeds)
 
 
 def _door(seeds: int) -> tuple[Entry, ...]:
@@ -206,8 +221,10 @@ SETS: dict[str, tuple[Callable[[int], tuple[Entry, ...]], Sequence[Grid]]] = {
     "consistent": (_consistent, OWN),
     "door": (_door, DOOR),
     "search": (_search, OWN[:1]),
+    "bases": (_bases, OWN[:1]),
     "start": (_start, OWN[:1]),
     "long": (_long, LONG),
+    "longer": (_longer, LONGER),
     "more": (_more, GRIDS),
     "more-door": (_more_door, DOOR),
 }

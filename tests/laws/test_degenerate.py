@@ -314,4 +314,12 @@ def test_one_channel_is_refused_where_channels_are_compared(name):
 
 def test_every_tensor_of_a_state_is_looked_at():
     case = RECIPE_CASES["ilrma-density=t"]
-    assert set(tensors(case.method.init(problem(case, 1)))) == {"k", "s.z.B", "s.z.H", "s.z.e", "s.p.W", "s.p.C", "s.p.live"}
+    assert set(tensors(case.method.init(problem(case, 1)))) == {
+        "k",
+        "s.z.B",
+        "s.z.H",
+        "s.z.e",
+        "s.p.W",
+        "s.p.C",
+        "s.p.live",
+    }

@@ -25,6 +25,7 @@ SPATIALS = {
     "observed": Observed(Gauss(), 2),
 }
 
+
 def unbalanced(method, X):
     """A state with scales all over the place, so that the gauge has something to do."""
     s, g = method.init(X), generator(11)
@@ -32,7 +33,11 @@ def unbalanced(method, X):
         return s
     n = s.p.W.shape[-2]
     W = s.p.W + 0.3 * normal(g, *s.p.W.shape)
-    W = W * torch.tensor([0.01, 3.0, 100.0][:n], dtype=torch.float64)[:, None] * (1 + torch.arange(len(W)))[:, None, None]
+    W = (
+        W
+        * torch.tensor([0.01, 3.0, 100.0][:n], dtype=torch.float64)[:, None]
+        * (1 + torch.arange(len(W)))[:, None, None]
+    )
     return s._replace(p=s.p._replace(W=W))
 
 

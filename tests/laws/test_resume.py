@@ -128,7 +128,8 @@ def test_numbers_that_are_none(written, name, value):
 
 
 @pytest.mark.parametrize(
-    "meta", [None, "", "not json", "[]", "3", "{}", '{"schema": "otowake-state-0", "k": 1}', f'{{"schema": "{SCHEMA}"}}']
+    "meta",
+    [None, "", "not json", "[]", "3", "{}", '{"schema": "otowake-state-0", "k": 1}', f'{{"schema": "{SCHEMA}"}}'],
 )
 def test_files_of_others(written, meta):
     path, method, X = written

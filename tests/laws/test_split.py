@@ -2,14 +2,13 @@
 
 import pytest
 import torch
-from cases import ALL_DENSITIES, STFT, EVERY_DEMIX, fitting, generator, mixture, powers
+from cases import ALL_DENSITIES, EVERY_DEMIX, STFT, fitting, generator, mixture, powers
 
 from otowake.core.method import Split
 from otowake.divergence.beta import DIVERGENCES
 from otowake.source import SOURCES, Nmf
 from otowake.source.nmf import NmfState
 from otowake.spatial.consistent import Consistent
-from otowake.spatial.demix import ip1
 from otowake.spatial.determined import Determined
 from otowake.spatial.observed import Observed
 from otowake.spatial.overdetermined import Overdetermined

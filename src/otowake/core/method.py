@@ -10,14 +10,14 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
 
-from otowake.core.types import Cost, Gain, Images, Mixture, Power, Spec
+from otowake.core.types import Cost, Gain, Half, Images, Mixture, Power, Spec
 
 
 class SplitGradient(NamedTuple):
     """d cost / d r = pos - neg, both >= 0."""
 
-    neg: Power
-    pos: Power
+    neg: Half
+    pos: Half
 
 
 class Fused(NamedTuple):
@@ -73,6 +73,7 @@ class Method(Protocol):
         ...
 
 
+@runtime_checkable
 class SourceModel(Protocol):
     """How much power each sound may have in each bin: r = psd(z)."""
 
@@ -82,6 +83,7 @@ class SourceModel(Protocol):
     def rescale(self, z: Any, g: Gain) -> Any: ...
 
 
+@runtime_checkable
 class SpatialModel(Protocol):
     """How sounds reach the microphones, and the likelihood of what they heard."""
 

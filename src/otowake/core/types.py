@@ -7,8 +7,12 @@ Mixture = Complex[Tensor, "*b m f t"]
 """X: what the microphones heard."""
 Spec = Complex[Tensor, "*b n f t"]
 """Y: one spectrogram a source."""
-Power = Float[Tensor, "*b n f t"]
-"""r, v: one power spectrogram a source."""
+Power = Float[Tensor, "*b n #f #t"]
+"""r, v: one power spectrogram a source; an axis of 1 holds for all bins or frames."""
+Half = Float[Tensor, "*b #n #f #t"]
+"""neg, pos: the halves of a derivative in r; an axis of 1 holds for all sources, bins or frames."""
+HalfGradient = Float[Tensor, "*b #n #f t"]
+"""neg, pos: one a source, or one for all where only their sum counts."""
 Weight = Float[Tensor, "*b n #f t"]
 """phi: weights, per bin, or one a frame for densities pooled over frequency."""
 Demixer = Complex[Tensor, "*b f n m"]
@@ -17,8 +21,8 @@ Covariance = Complex[Tensor, "*b f m m"]
 """C: the plain covariance of each bin."""
 Covariances = Complex[Tensor, "*b f n m m"]
 """V: one weighted covariance a source and bin."""
-Images = Complex[Tensor, "*b n m f t"]
-"""Each source as each microphone hears it."""
+Images = Complex[Tensor, "*b n _ f t"]
+"""Each source as some microphones hear it, all or a choice of them."""
 Gain = Float[Tensor, "*b n #f 1"]
 """g: a change of scale of r."""
 Live = Bool[Tensor, "*b f"]

@@ -2,7 +2,7 @@
 
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Split
-from otowake.core.types import Power
+from otowake.core.types import Half, Power
 
 
 def checked(model: str, bases: int, domain: float) -> None:
@@ -18,7 +18,7 @@ def to_power(R: Power, p: float) -> Power:
     return R if p == 2 else R ** (2 / p)
 
 
-def pulled_back(r: Power, split: Split, p: float) -> tuple[Power, Power]:
+def pulled_back(r: Power, split: Split, p: float) -> tuple[Half, Half]:
     """neg dr/dR and pos dr/dR, up to a constant: dr/dR ~ R^(2/p - 1) = r^(1 - p/2)."""
     neg, pos = split(r)
     if p == 2:

@@ -59,14 +59,14 @@ class Observed:
         v = v if self.power_of_v == 2 else v ** (self.power_of_v / 2)
         return torch.maximum(v, data_floor(v))
 
-    def power(self, o: Power, p: ObservedState) -> Power:
+    def power(self, o: Float[Tensor, "*b 1 f t"], p: ObservedState) -> Power:
         return o * p.one
 
-    def split(self, o: Power, p: ObservedState) -> Split:
+    def split(self, o: Float[Tensor, "*b 1 f t"], p: ObservedState) -> Split:
         whole = self.divergence.split(o)
         return Split(lambda r: whole(r.sum(-3, keepdim=True)), whole.powers)
 
-    def update(self, X: Mixture, p: ObservedState, o: Power, r: Power) -> ObservedState:
+    def update(self, X: Mixture, p: ObservedState, o: Float[Tensor, "*b 1 f t"], r: Power) -> ObservedState:
         return p
 
     def cost(self, X: Mixture, p: ObservedState, r: Power) -> Cost:

@@ -4,7 +4,9 @@
 their meaning.
 """
 
+import contextlib
 import logging
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -25,17 +27,36 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     except RuntimeError as error:  # no folder can be written
         _log.info("kernels are not kept on disk: %s", error)
         return numba.njit(**options)(function)
-    _survive_full_disk(compiled)
+    _survive_bad_disk(compiled)
     return compiled
 
 
-def _survive_full_disk(compiled: Any) -> None:
-    save = compiled._cache.save_overload
+def _survive_bad_disk(compiled: Any) -> None:
+    """A cache that cannot be written or read is one that is not there.
+
+    After a failed write the index goes, too: it might name the data of an older version of the kernel.
+    """
+    cache = compiled._cache
+    save, load = cache.save_overload, cache.load_overload
 
     def saved_if_possible(*args: Any) -> None:
         try:
             save(*args)
         except OSError as error:
             _log.info("a kernel could not be kept on disk: %s", error)
+            _forget(cache)
 
-    compiled._cache.save_overload = saved_if_possible
+    def loaded_if_sound(*args: Any) -> Any:
+        try:
+            return load(*args)
+        except Exception as error:  # whatever a damaged pickle makes
+            _log.info("a kept kernel is damaged and is compiled anew: %s", error)
+            _forget(cache)
+            return None
+
+    cache.save_overload, cache.load_overload = saved_if_possible, loaded_if_sound
+
+
+def _forget(cache: Any) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(cache._cache_file._index_path)

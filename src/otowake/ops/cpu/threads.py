@@ -8,6 +8,9 @@ from typing import Any
 
 import torch
 
+_GRAIN = 64
+"""Slices begin at multiples of this, so that the same frames fill a vector whatever the number of threads."""
+
 
 @lru_cache(maxsize=1)
 def _pool(threads: int) -> ThreadPoolExecutor:
@@ -20,7 +23,7 @@ def over_bins(kernel: Callable[..., None], bins: int, *args: Any) -> None:
     if threads == 1:
         kernel(*args, 0, bins)
         return
-    edges = [bins * i // threads for i in range(threads + 1)]
+    edges = [*(bins * i // threads // _GRAIN * _GRAIN for i in range(threads)), bins]
     jobs = [_pool(threads).submit(kernel, *args, lo, hi) for lo, hi in zip(edges[1:-1], edges[2:], strict=True)]
     kernel(*args, edges[0], edges[1])
     for job in jobs:

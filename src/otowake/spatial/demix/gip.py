@@ -12,13 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from otowake.core.errors import OtowakeError
-from otowake.core.types import Demixer, Mixture, Power, Weight
+from otowake.core.types import Demixer, Mixture, Weight
 from otowake.linalg.safe import divide, loaded, tiny
 from otowake.ops import demixed, weighted_covariance
 from otowake.spatial.demix.update import with_rows
+
+Row = Float[Tensor, "*b #f t"]
+"""Of one source."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class GIP:
             W = self._row(X, W, phi[..., k, :, :], k)
         return W
 
-    def _row(self, X: Mixture, W: Demixer, c: Power, k: int) -> Demixer:
+    def _row(self, X: Mixture, W: Demixer, c: Row, k: int) -> Demixer:
         b = self.degree
         w = W[..., k, :]
         y = demixed(X, W[..., k : k + 1, :])[..., 0, :, :]
@@ -65,7 +69,7 @@ Curve = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
 """alpha -> value, slope and curvature of f(w + alpha d), *b f 1 each."""
 
 
-def _line_search(c: Power, A: Power, B: Power, D: Power, b: float) -> Tensor:
+def _line_search(c: Row, A: Row, B: Row, D: Row, b: float) -> Tensor:
     """argmin over [0, 2] of mean c (A + alpha B + alpha^2 D)^(b/2), bin by bin: *b f 1; never worse than alpha = 0."""
     curve = _polynomial(c, A, B, D, int(b) // 2) if b in (4, 6, 8) else _sampled(c, A, B, D, b)
     low = torch.zeros_like(c[..., :1])
@@ -82,7 +86,7 @@ def _line_search(c: Power, A: Power, B: Power, D: Power, b: float) -> Tensor:
     return torch.where(curve(alpha)[0] <= curve(start)[0], alpha, start)
 
 
-def _polynomial(c: Power, A: Power, B: Power, D: Power, half: int) -> Curve:
+def _polynomial(c: Row, A: Row, B: Row, D: Row, half: int) -> Curve:
     """b = 2 half: a polynomial in alpha whose coefficients are means over time, made once."""
     terms = [c]
     for _ in range(half):
@@ -102,7 +106,7 @@ def _polynomial(c: Power, A: Power, B: Power, D: Power, half: int) -> Curve:
     return curve
 
 
-def _sampled(c: Power, A: Power, B: Power, D: Power, b: float) -> Curve:
+def _sampled(c: Row, A: Row, B: Row, D: Row, b: float) -> Curve:
     """Any b: sums over time for every alpha."""
 
     def curve(alpha: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -4,7 +4,7 @@ Each lowers, bin by bin,   Q_f(W) = sum_k (1/T) sum_t phi_kt |w_k^H x_t|^degree 
 """
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from otowake.linalg.safe import loaded, mean_eigenvalue, tiny
 from otowake.ops import weighted_covariance
 
 
+@runtime_checkable
 class Demix(Protocol):
     """(X, W, phi) -> W, lowering Q_f(W) for each bin f."""
 
