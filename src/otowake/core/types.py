@@ -11,8 +11,6 @@ Power = Float[Tensor, "*b n #f #t"]
 """r, v: one power spectrogram a source; an axis of 1 holds for all bins or frames."""
 Half = Float[Tensor, "*b #n #f #t"]
 """neg, pos: the halves of a derivative in r; an axis of 1 holds for all sources, bins or frames."""
-HalfGradient = Float[Tensor, "*b #n #f t"]
-"""neg, pos: one a source, or one for all where only their sum counts."""
 Weight = Float[Tensor, "*b n #f t"]
 """phi: weights, per bin, or one a frame for densities pooled over frequency."""
 Demixer = Complex[Tensor, "*b f n m"]
