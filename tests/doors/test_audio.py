@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from otowake.core import files
 from otowake.core.errors import AudioRefused, OtowakeError
-from otowake.signal import audio, files
+from otowake.signal import audio
 
 RATE = 16_000
 EXACT = [

@@ -52,19 +52,20 @@ def check(case: Case, X: torch.Tensor, steps: int = STEPS) -> None:
     method, s = case.method, case.method.init(X)
     first = cost = method.cost(X, s)
     cells = X.shape[-3] * X.shape[-2] * X.shape[-1]
-    sound = 0
+    plain = 0.0  # steps of all items that needed no allowance
     for k in range(steps):
         epoch, state, before = method.epoch(s), s, cost
         s = method.step(X, s)
         cost = method.cost(X, s)
         assert cost.isfinite().all(), f"step {k}"
         rise = (cost - before) / (before.abs() + cells)
-        if method.proved and method.epoch(s) == epoch and (rise > RISE).any():
+        if not method.proved or method.epoch(s) != epoch:
+            continue
+        if (rise > RISE).any():
             allowed = RISE + rounding(method, X, state)
             assert (rise <= allowed).all(), f"step {k}: {float((rise - allowed).max()):.2g} more than allowed"
-        else:
-            sound += 1
-    assert sound >= 10, "hardly any step was judged without allowance"
+        plain += float((rise <= RISE).double().mean())
+    assert plain >= 10 or not method.proved, "hardly any step was judged without allowance"
     assert method.estimate(X, s).isfinite().all()
     if method.epoch(s) == 0:
         assert (cost < first).all(), "nothing was learned"
@@ -159,7 +160,7 @@ def test_two_sources_reach_the_joint_optimum_at_once(name):
 
 @pytest.mark.parametrize("name", DEMIXES)
 def test_a_fixed_point_satisfies_the_equations_of_one_row(name):
-    """After many sweeps w_l^H V_k w_k = [l = k]: all updates stop where hybrid exact-approximate diagonalisation does."""
+    """After many sweeps w_l^H V_k w_k = [l = k], whichever the update."""
     X = mixture(8, 3, bins=10)
     W, phi = any_start(generator(8), 10, 3)
     for _ in range(100):

@@ -40,11 +40,10 @@ def test_microphones_and_sources_may_be_renumbered_together(name):
     torch.testing.assert_close(permuted, images[ORDER][:, ORDER], rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("name", SQUARE)
+@pytest.mark.parametrize("name", [name for name in SQUARE if not name.startswith("consistent")])
 def test_renumbered_microphones_change_nothing_but_the_images(name):
-    """Only sources have an order in updates: the same W with its columns renumbered takes the same steps."""
-    if "consistent" in name:
-        return  # its source model looks at the scale of the first microphone: another one is another method
+    """Only sources have an order in updates: the same W with its columns renumbered takes the same steps.
+    (Consistent methods look at the scale of the first microphone: another one first is another method.)"""
     method, X = SQUARE[name].method, problem(SQUARE[name], 32)
     s = ran(method, X, 2)
     a = ran(method, X, STEPS, s)

@@ -29,7 +29,7 @@ def vr():
 @pytest.mark.parametrize("limit", [0.0, 1.0])
 @pytest.mark.parametrize("side", [-1, 1])
 def test_beta_is_continuous(limit, side, vr):
-    """d(v | r) is smooth in b: the difference to the limit falls as the step, down to the general formula's rounding."""
+    """d(v | r) is smooth in b: the difference to the limit falls as the step, down to rounding."""
     v, r = vr
     exact = Beta(limit).cost(v, r)
     gaps = [float((Beta(limit + side * h).cost(v, r) - exact).abs() / exact) for h in (1e-3, 1e-4, 1e-5)]

