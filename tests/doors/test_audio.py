@@ -17,11 +17,7 @@ from otowake.signal import audio
 
 RATE = 16_000
 EXACT = [
-    *[
-        (suffix, subtype)
-        for suffix in ("wav", "aiff", "caf", "w64", "rf64")
-        for subtype in ("PCM_16", "PCM_24")
-    ],
+    *[(suffix, subtype) for suffix in ("wav", "aiff", "caf", "w64", "rf64") for subtype in ("PCM_16", "PCM_24")],
     *[
         (suffix, subtype)
         for suffix in ("wav", "aiff", "caf", "w64", "rf64")
@@ -87,9 +83,7 @@ def test_a_file_of_another_program_comes_back_bit_for_bit(tmp_path, suffix, subt
     recording = audio.read(theirs)
     audio.write(ours, recording.samples, recording.rate, subtype=recording.subtype)
     for dtype in ("int32", "float64"):
-        np.testing.assert_array_equal(
-            soundfile.read(theirs, dtype=dtype)[0], soundfile.read(ours, dtype=dtype)[0]
-        )
+        np.testing.assert_array_equal(soundfile.read(theirs, dtype=dtype)[0], soundfile.read(ours, dtype=dtype)[0])
 
 
 @pytest.mark.parametrize("suffix", ["ogg", "opus", "mp3"])
@@ -211,9 +205,7 @@ def test_what_cannot_be_written_is_one_sentence(tmp_path, name, options, word):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "x", [np.zeros((2, 3, 4)), np.ones(5, dtype=int), np.ones(5, dtype=complex), np.array("a")]
-)
+@pytest.mark.parametrize("x", [np.zeros((2, 3, 4)), np.ones(5, dtype=int), np.ones(5, dtype=complex), np.array("a")])
 def test_arrays_that_are_not_samples_are_refused(tmp_path, x):
     with pytest.raises(AudioRefused, match="give floats"):
         audio.write(tmp_path / "a.wav", x, RATE)

@@ -63,9 +63,7 @@ def test_recordings_that_lack_something(tmp_path, capsys, channels, hurt, subtyp
     source = recording(tmp_path / "mix.wav", hurt(mixture(channels)), subtype)
     report = one_of_two(capsys, tmp_path, source)
     if report is not None:
-        assert said(
-            report, "silen", "dead", "rank", "same", "inactive", "reduc", "alike", "constant", "copy"
-        ), report
+        assert said(report, "silen", "dead", "rank", "same", "inactive", "reduc", "alike", "constant", "copy"), report
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -99,9 +99,7 @@ def test_json_is_the_report_and_nothing_else(mix, capsys):
     assert not err
     report = json.loads(out)
     assert json.loads((mix.parent / "mix-separated" / "mix-separation.json").read_text()) == report
-    assert {"inputs", "files", "method", "why", "settings", "costs", "converged", "notes", "versions"} <= set(
-        report
-    )
+    assert {"inputs", "files", "method", "why", "settings", "costs", "converged", "notes", "versions"} <= set(report)
     assert len(report["costs"]) == 6
 
 
@@ -138,9 +136,7 @@ def test_images_at_all_microphones(tmp_path, capsys):
 def test_stacked_files_are_one_recording(tmp_path, capsys):
     x = mixture(3)
     files = [recording(tmp_path / f"mic{i + 1}.wav", x[i]) for i in range(3)]
-    code, _, err = quickly(
-        capsys, "separate", *files, "--stack", *QUICK, "-o", tmp_path / "out", "--no-plots"
-    )
+    code, _, err = quickly(capsys, "separate", *files, "--stack", *QUICK, "-o", tmp_path / "out", "--no-plots")
     assert code == 0, err
     written = parts(tmp_path / "out", "mic1")
     assert list(written) == [f"mic1-source{i}.wav" for i in (1, 2, 3)]
@@ -339,9 +335,7 @@ def test_stopped_in_the_middle(mix, tmp_path, number):
 
 @posix
 def test_stopped_before_it_began(mix, tmp_path):
-    process = subprocess.Popen(
-        line("separate", mix), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen(line("separate", mix), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     with process:
         time.sleep(0.4)  # the libraries are still being imported
         process.send_signal(signal.SIGINT)

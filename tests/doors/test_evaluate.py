@@ -45,9 +45,7 @@ def test_the_table_names_the_matched_estimate_of_each_source(scene):
 
 
 def test_json_is_one_object_and_nothing_else(scene):
-    result = call(
-        scene, "ref1.wav", "ref2.wav", "--estimate", "est1.wav", "est2.wav", "--mixture", "mix.wav", "--json"
-    )
+    result = call(scene, "ref1.wav", "ref2.wav", "--estimate", "est1.wav", "est2.wav", "--mixture", "mix.wav", "--json")
     report = json.loads(result.stdout)
     assert [source["estimate"][-8:] for source in report["sources"]] == ["est2.wav", "est1.wav"]
     assert (report["unit"], report["rate"], report["samples"]) == ("dB", RATE, RATE // 4)
@@ -76,9 +74,7 @@ def test_a_silent_estimate_is_shown_as_minus_infinity(scene):
 
 def test_another_channel_can_be_compared(scene):
     words = ("ref1.wav", "--estimate", "mix.wav", "--json")
-    audio.write(
-        scene / "duo.wav", np.stack([np.ones(RATE // 4), audio.read(scene / "ref1.wav").samples[0]]), RATE
-    )
+    audio.write(scene / "duo.wav", np.stack([np.ones(RATE // 4), audio.read(scene / "ref1.wav").samples[0]]), RATE)
     report = json.loads(call(scene, "ref1.wav", "--estimate", "duo.wav", "--channel", "1", "--json").stdout)
     assert report["sources"][0]["si_sdr"] > 100
     assert json.loads(call(scene, *words).stdout)["sources"][0]["si_sdr"] < 3

@@ -93,9 +93,7 @@ def pair(request, monkeypatch):
 
 def test_costs_are_ssspys_losses(pair):
     _, costs, theirs, _, case = pair
-    first = (
-        1 if case.startswith("frame") else 0
-    )  # its variance starts at 1 there; both forget their start at once
+    first = 1 if case.startswith("frame") else 0  # its variance starts at 1 there; both forget their start at once
     assert_allclose(costs[first:], theirs["loss"][first:], **CLOSE)
 
 
