@@ -174,8 +174,12 @@ def _start(seeds: int) -> tuple[Entry, ...]:
 
 def _long(seeds: int) -> tuple[Entry, ...]:
     steps = RECIPES["consistent_ilrma"].iterations
-    more = Entry("otowake consistent k=4", steps, seeds, consistent(4, start=START))
-    return (*usual(seeds), *_consistent(seeds), more)
+    more = (
+        Entry("otowake consistent k=4", steps, seeds, consistent(4, start=START)),
+        Entry("otowake consistent k=2", steps, seeds, consistent(2, start=START)),
+        *(Entry(f"otowake consistent cold k={k}", 100, seeds, consistent(k)) for k in (2, 4, 6)),
+    )
+    return (*usual(seeds), *_consistent(seeds), *more)
 
 
 def _longer(seeds: int) -> tuple[Entry, ...]:

@@ -54,6 +54,8 @@ def versus() -> str:
 
 
 def _steps(key: Key) -> int:
+    if key[1] in (DEFAULT, "otowake consistent"):
+        return 60
     return 50 if "auxiva" in key[1] else 100
 
 

@@ -78,7 +78,7 @@ def demixing_models():
             yield pytest.param(Overdetermined(2, density), id=f"overdetermined-{name}")
 
 
-@pytest.mark.parametrize("spatial", demixing_models())
+@pytest.mark.parametrize("spatial", list(demixing_models()))
 def test_demixing_models(spatial):
     X, g = mixture(6, 3), generator(6)
     p = spatial.init(X, 0)

@@ -28,7 +28,7 @@ from otowake.tasks.prepare import Prepared, checked, prepared
 from otowake.version import __version__
 
 DEFAULT = "consistent_ilrma"
-"""The method for several microphones when none is named; docs/guide/quality.md holds the measurements."""
+"""The method for several microphones when none is named; experiments/quality/README.md holds the measurements."""
 
 
 class Progress(NamedTuple):

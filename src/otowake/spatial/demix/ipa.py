@@ -71,18 +71,10 @@ def lqpqm(a: Tensor, b: Tensor, C: Tensor, d: Tensor, z: Tensor) -> Tensor:
     U = torch.where(sound, U, torch.eye(U.shape[-1], dtype=U.dtype, device=U.device))
     phi, S = torch.linalg.eigh((U + U.mH) / 2)
     v = (S.mH @ (s * (b - d))[..., None])[..., 0]
-    vv = v.real**2 + v.imag**2
-    top, gap = phi[..., -1], phi[..., -1:] - phi
-    flat = vv.sum(-1) * top <= tiny(top) * 1e16  # b = d: the stationary direction is the top eigenvector
-    root = _root(phi, gap, torch.where(flat[..., None], torch.ones_like(vv), vv), z)
-    y = phi * v / (root[..., None] + gap)
-    rise = torch.sqrt(divide((top - z).clamp_min(0), top)).detach()  # its slope is infinite at 0
-    along = (
-        torch.zeros_like(y)
-        + torch.nn.functional.one_hot(torch.full(top.shape, y.shape[-1] - 1, device=y.device), y.shape[-1])
-        * rise[..., None]
-    )
-    y = torch.where(flat[..., None], along, y)
+    least = torch.finfo(phi.dtype).eps  # v at right angles to the top eigenvector: the minimum is not unique, take one
+    v = torch.cat([v[..., :-1], torch.where(v[..., -1:].abs() < least, least, v[..., -1:])], -1)
+    gap = phi[..., -1:] - phi
+    y = phi * v / (_root(phi, gap, v.real**2 + v.imag**2, z)[..., None] + gap)
     return (S @ y[..., None])[..., 0] / s + b
 
 
