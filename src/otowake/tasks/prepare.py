@@ -31,7 +31,7 @@ class Prepared:
         diagnostics: what was found, JSON-able.  notes: the same in sentences.
     """
 
-    X: Mixture
+    X: Complex[Tensor, "*b mr f t"]
     scale: Float[Tensor, "*b 1 1 1"]
     restore: Complex[Tensor, "*b f m mr"] | None
     rank: int
