@@ -315,16 +315,27 @@ def test_too_little_memory_is_said(mix, capsys, monkeypatch):
     assert "memory" in answer[2]
 
 
+PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+
+
+def hears_ctrl_c():
+    """A shell's background job ignores SIGINT, and so would all that these tests start in one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @posix
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_in_the_middle(mix, tmp_path, number):
     words = ("separate", mix, "--iterations", "1000000", "--stft", "512/128", "-v", "-o", tmp_path / "out")
-    with subprocess.Popen(line(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(line(*words), **PIPES, preexec_fn=hears_ctrl_c) as process:
         while "1 of" not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(number)
         began = time.monotonic()
-        out, err = process.communicate(timeout=30)
+        try:
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert time.monotonic() - began < 1.5
     assert process.returncode == 130
     assert not out
@@ -335,7 +346,7 @@ def test_stopped_in_the_middle(mix, tmp_path, number):
 
 @posix
 def test_stopped_before_it_began(mix, tmp_path):
-    process = subprocess.Popen(line("separate", mix), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(line("separate", mix), **PIPES, preexec_fn=hears_ctrl_c)
     with process:
         time.sleep(0.4)  # the libraries are still being imported
         process.send_signal(signal.SIGINT)
