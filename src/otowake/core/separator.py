@@ -41,7 +41,10 @@ class Separator:
         return 0
 
     def init(self, X: Mixture, seed: int = 0) -> SeparatorState:
-        p = self.spatial.init(X, seed)
+        return self.begun(X, self.spatial.init(X, seed), seed)
+
+    def begun(self, X: Mixture, p: Any, seed: int) -> SeparatorState:
+        """A new source model on top of a given spatial state."""
         o = self.spatial.observe(X, p)
         return SeparatorState(self.source.init(self.spatial.power(o, p), seed), p)
 

@@ -95,9 +95,8 @@ class Started:
         s = self.first.init(X, seed)
         for _ in range(self.steps):
             s = self.first.step(X, s)
-        spatial = self.method.spatial
-        p, _ = spatial.gauge(s.p)
-        return SeparatorState(self.method.source.init(spatial.power(spatial.observe(X, p), p), seed), p)
+        p, _ = self.method.spatial.gauge(s.p)
+        return self.method.begun(X, p, seed)
 
     def step(self, X: Mixture, s: SeparatorState) -> SeparatorState:
         return self.method.step(X, s)

@@ -120,6 +120,7 @@ def _dimensions(C: Tensor, x: Tensor) -> tuple[int, dict[str, object], tuple[str
     inactive = ~active_bins(C)
     deficient = ~inactive & (rank_of_bin < rank)
     share = float((power * deficient).sum() / power.sum())
+    clipped = _clipped(x)
     diagnostics: dict[str, object] = {
         "channels": x.shape[-2],
         "rank": rank,
@@ -127,7 +128,7 @@ def _dimensions(C: Tensor, x: Tensor) -> tuple[int, dict[str, object], tuple[str
         "inactive_bins": _listed(inactive),
         "deficient_bins": _listed(deficient),
         "deficient_power": share,
-        "clipped_samples": _clipped(x),
+        "clipped_samples": clipped,
     }
     notes = []
     if bool(deficient.any()):
@@ -135,8 +136,8 @@ def _dimensions(C: Tensor, x: Tensor) -> tuple[int, dict[str, object], tuple[str
             f"{int(deficient.sum())} of {C.shape[-3]} bins ({100 * share:.2g} % of the power) hold fewer independent "
             "signals than the rest; they are shared out equally among the sources."
         )
-    if _clipped(x):
-        notes.append(f"{_clipped(x)} samples stand at full scale: the recording is clipped, which limits separation.")
+    if clipped:
+        notes.append(f"{clipped} samples stand at full scale: the recording is clipped, which limits separation.")
     return rank, diagnostics, tuple(notes)
 
 

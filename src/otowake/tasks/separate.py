@@ -131,7 +131,8 @@ def separate(
     samples = checked(samples, transform)
     _check_request(samples, rate, sources, iterations, reference)
     chosen, why = choose(method, samples.shape[-2], sources)
-    ready = prepared(_reference_first(samples, reference), transform, sources, chosen.takes == "square")
+    order = _reference_first(samples.shape[-2], reference)
+    ready = prepared(samples[..., order, :], transform, sources, chosen.takes == "square")
     built, values = _built(chosen, ready, sources, transform, dict(settings or {}))
     where = _device(device)
     X = ready.X.to(where)
@@ -223,9 +224,9 @@ def _check_request(x: Tensor, rate: int, sources: int | None, iterations: int | 
         raise OtowakeError(f"The reference channel {reference} does not exist: there are 0 to {x.shape[-2] - 1}.")
 
 
-def _reference_first(x: Tensor, reference: int) -> Tensor:
-    order = [reference, *(m for m in range(x.shape[-2]) if m != reference)]
-    return x[..., order, :]
+def _reference_first(channels: int, reference: int) -> list[int]:
+    """The order of channels that methods work on."""
+    return [reference, *(m for m in range(channels) if m != reference)]
 
 
 def _built(
@@ -276,13 +277,12 @@ def _sounds(
     images: str,
 ) -> tuple[Tensor, Tensor | None]:
     """Waveforms of the sources, and what is left of the recording where they do not add up to it by construction."""
-    order = [reference, *(m for m in range(x.shape[-2]) if m != reference)]
     needed = range(X.shape[-3]) if ready.restore is not None or images == "all" else range(1)
     out = ready.back(method.images(X, state, tuple(needed)).cpu())
     whole = images == "all"
     y = stft.inverse(out if whole else out[..., :1, :, :], x.shape[-1])
     if whole:
-        y = y[..., [order.index(m) for m in range(x.shape[-2])], :]
+        y = y[..., np.argsort(_reference_first(x.shape[-2], reference)).tolist(), :]
     target = x if whole else x[..., reference : reference + 1, :]
     left = target - y.sum(-3)
     small = float(left.abs().amax()) <= SUM_RESIDUE * float(x.abs().amax())
