@@ -48,7 +48,7 @@ def inactive(C: Tensor) -> float:
 
 def rank_tolerance(C: Tensor) -> float:
     """Eigenvalues below this share of the largest count as zero."""
-    return _pick(C, 1e-8, 1e-6)
+    return _pick(C, 1e-10, 1e-6)
 
 
 def data_floor(v: Tensor) -> Tensor:

@@ -83,10 +83,10 @@ def _overlap_added(frames: Tensor, hop: int) -> Tensor:
     """Frames *b t n laid over each other every hop samples: *b (t - 1) hop + n."""
     *batch, t, n = frames.shape
     blocks = -(-n // hop)
-    padded = torch.nn.functional.pad(frames, (0, blocks * hop - n)).reshape(*batch, t, blocks, hop)
     out = frames.new_zeros(*batch, t + blocks - 1, hop)
     for i in range(blocks):
-        out[..., i : i + t, :] += padded[..., i, :]
+        part = frames[..., i * hop : (i + 1) * hop]
+        out[..., i : i + t, : part.shape[-1]] += part
     return out.reshape(*batch, -1)[..., : (t - 1) * hop + n]
 
 

@@ -17,6 +17,7 @@ from otowake.signal.stft import Stft, bins_first
 from otowake.spatial.rank import active_bins, covariance, ranks
 
 MAX_CHANNELS = 64
+_OFFSET_BINS = 2  # a constant offset of all channels fills these two, with one dimension
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ def _dimensions(C: Tensor, x: Tensor) -> tuple[int, dict[str, object], tuple[str
     """The rank that most of the power has, and which bins fall short of it."""
     rank_of_bin = ranks(C)
     power = torch.where(active_bins(C), mean_eigenvalue(C), 0.0)
-    per_item = [_weighted_median(r, p) for r, p in zip(_items(rank_of_bin), _items(power), strict=True)]
+    voting = _items(power[..., _OFFSET_BINS:]), _items(rank_of_bin[..., _OFFSET_BINS:])
+    per_item = [_weighted_median(r, p) for p, r in zip(*voting, strict=True)]
     if len(set(per_item)) > 1:
         raise OtowakeError(f"The recordings of the batch have different ranks ({per_item}); separate them one by one.")
     rank = per_item[0]

@@ -1,4 +1,7 @@
-"""Demixing sweeps, bin by bin: small matrices stay in cache, in double precision whatever the input's."""
+"""Demixing sweeps, bin by bin: small matrices stay in cache, in double precision whatever the input's.
+
+Arrays are copied element by element: `a[:] = b` takes Numba four seconds more to compile (its text on unequal shapes).
+"""
 
 import numpy as np
 from torch import Tensor
@@ -98,10 +101,13 @@ def _ip1(V, W, delta, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
     A, L = np.empty_like(w), np.empty_like(w)
     a, u = np.empty(M, dtype=np.complex128), np.empty(M, dtype=np.complex128)
     for f in range(lo, hi):
-        w[:] = W[f]
+        for i in range(M):
+            for j in range(M):
+                w[i, j] = W[f, i, j]
         _invert(w, A, L)
         for k in range(N):
-            a[:] = A[:, k]
+            for i in range(M):
+                a[i] = A[i, k]
             s = _solve_loaded(V[f, k], a, delta, L, u)
             h = 0.0
             for i in range(M):
@@ -110,7 +116,9 @@ def _ip1(V, W, delta, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
             for i in range(M):
                 w[k, i] = np.conj(u[i]) * h
             _replaced_row(w, k, a, u, A)
-        W[f] = w
+        for i in range(M):
+            for j in range(M):
+                W[f, i, j] = w[i, j]
 
 
 def ip1_sweep(V: Tensor, W: Tensor) -> Tensor:
@@ -152,7 +160,8 @@ def _iss1(X, W, phi, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
                     v[n] = 1.0 - 1.0 / np.sqrt(d / T)
                 else:
                     v[n] = complex(a / d, b / d)
-            row[:] = W[f, k]
+            for m in range(M):
+                row[m] = W[f, k, m]
             for n in range(N):
                 j = (k + 1 + n) % N  # source k comes last: the others still need its old y
                 vr, vi = v[j].real, v[j].imag
