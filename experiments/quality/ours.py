@@ -24,7 +24,8 @@ from otowake.divergence.density import GGD, Gauss, Laplace, StudentT
 from otowake.recipes import RECIPES, auxiva, auxiva_plus, consistent_ilrma, ilrma, overiva
 from otowake.signal.stft import Stft, bins_first
 from otowake.spatial.demix import Demix, ip1, ip2, ipa, iss1
-from otowake.tasks.separate import DEFAULT, default_stft, separate
+from otowake.tasks.choice import DEFAULT, default_stft
+from otowake.tasks.separate import separate
 
 Build = Callable[[int, int], Method]  # bases a source, sources -> method
 
@@ -54,10 +55,11 @@ class Door(Grid):
         return Y
 
 
-START = 30  # iterations of AuxIVA before consistent ILRMA: the recipe's default
+START = 30  # iterations of AuxIVA before consistent ILRMA, where it is not "cold"
 OWN = tuple(OwnGrid(grid.n_fft, grid.hop) for grid in GRIDS)
 LONG, LONGER = (OwnGrid(8192, 2048),), (OwnGrid(16384, 4096),)
-DOOR = (Door(default_stft(RATE).n_fft, default_stft(RATE).hop),)
+_USED = default_stft(RATE, RECIPES[DEFAULT].frame, 8 * RATE)
+DOOR = (Door(_USED.n_fft, _USED.hop),)
 
 
 def plain(build: Build) -> Separate:
@@ -177,7 +179,7 @@ def _long(seeds: int) -> tuple[Entry, ...]:
     more = (
         Entry("otowake consistent k=4", steps, seeds, consistent(4, start=START)),
         Entry("otowake consistent k=2", steps, seeds, consistent(2, start=START)),
-        Entry("otowake consistent cold k=2", 100, seeds, consistent(2)),
+        *(Entry(f"otowake consistent cold k={k}", n, seeds, consistent(k)) for k in (2, 3, 4) for n in (60, 100)),
     )
     return (*usual(seeds), *_consistent(seeds), *more)
 

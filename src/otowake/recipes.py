@@ -36,6 +36,7 @@ class Recipe:
         citation: author, year, title.
         takes: "one" channel, as many channels as sources ("square"), or "more" channels than sources.
         iterations: how many are usual.
+        frame: seconds of the STFT's usual frame (experiments/quality).
     """
 
     name: str
@@ -45,6 +46,7 @@ class Recipe:
     citation: str
     takes: Literal["one", "square", "more"] = "square"
     iterations: int = 100
+    frame: float = 0.2
 
 
 RECIPES: dict[str, Recipe] = {}
@@ -57,10 +59,11 @@ def _recipe(
     citation: str,
     takes: Literal["one", "square", "more"] = "square",
     iterations: int = 100,
+    frame: float = 0.2,
 ) -> Callable[[Callable[..., Method]], Callable[..., Method]]:
     def listed(build: Callable[..., Method]) -> Callable[..., Method]:
         name = build.__name__
-        RECIPES[name] = Recipe(name, build, summary, good_for, citation, takes, iterations)
+        RECIPES[name] = Recipe(name, build, summary, good_for, citation, takes, iterations, frame)
         return build
 
     return listed
@@ -144,6 +147,7 @@ def overiva(sources: int = 2, density: Density = Gauss()) -> Method:  # noqa: B0
     "music, and speech when consistent_ilrma is too slow",
     "D. Kitamura, N. Ono, H. Sawada, H. Kameoka, H. Saruwatari, Determined blind source separation unifying IVA and "
     "NMF, 2016",
+    frame=0.4,
 )
 def ilrma(
     bases: int = 2,
@@ -177,15 +181,16 @@ def ilrma(
     "D. Kitamura, K. Yatabe, Consistent independent low-rank matrix analysis for determined blind source separation, "
     "2020",
     iterations=60,
+    frame=0.4,
 )
-def consistent_ilrma(stft: Stft = Stft(), bases: int = 2, demix: Demix = ip1, start: int = 30) -> Method:  # noqa: B008
+def consistent_ilrma(stft: Stft = Stft(), bases: int = 4, demix: Demix = ip1, start: int = 0) -> Method:  # noqa: B008
     """Consistent ILRMA.
 
     Args:
         stft: the transform of the recording.
-        bases: spectra a source: 2 for speech, 10 to 30 for music.
+        bases: spectra a source: 2 to 4 for speech, 10 to 30 for music.
         demix: the update of the demixing matrices: ip1, ip2, iss1, iss2 or ipa.
-        start: iterations of AuxIVA that come first and make the result depend less on the seed.
+        start: iterations of AuxIVA that come first; with short frames they make the result depend less on the seed.
     """
     method = Separator(Nmf(bases), Consistent(Determined(demix, Gauss()), stft))
     return Started(method, Separator(Flat(), Determined(demix, Pooled(Laplace()))), start) if start else method

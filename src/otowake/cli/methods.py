@@ -50,6 +50,7 @@ def _described(recipe: "Recipe") -> dict[str, Any]:
         "good_for": recipe.good_for,
         "takes": TAKES[recipe.takes],
         "iterations": recipe.iterations,
+        "frame_seconds": recipe.frame,
         "parameters": parameters,
         "citation": recipe.citation,
         "example": _example(recipe.name, parameters),
@@ -73,7 +74,8 @@ def _page(one: dict[str, Any]) -> str:
     parts = [
         _wrapped(f"{one['name']}: {one['summary']}"),
         _wrapped(f"Good for: {one['good_for']}"),
-        f"Takes {one['takes']}; {one['iterations']} iterations unless told otherwise.",
+        f"Takes {one['takes']}; {one['iterations']} iterations and an STFT frame of about {one['frame_seconds']:g} s "
+        "unless told otherwise.",
         "\n".join(["Parameters (--set NAME=VALUE):", *parameters]) if parameters else "No parameters.",
         _wrapped(f"Source: {one['citation']}"),
         f"Example: {one['example']}",

@@ -47,7 +47,7 @@ class Prepared:
         return images * self.scale.unsqueeze(-4)
 
 
-def checked(x: Tensor, stft: Stft) -> Tensor:
+def check_samples(x: Tensor) -> None:
     """x: *b channels samples, as it should be; else one sentence."""
     if x.ndim < 2:
         raise OtowakeError(
@@ -64,15 +64,18 @@ def checked(x: Tensor, stft: Stft) -> Tensor:
         raise OtowakeError(
             f"The samples are not finite at channel {at[-2] + 1}, sample {at[-1]}; please repair the recording there."
         )
-    if samples < stft.n_fft:
+    silent = (x == 0).all(-1).all(-1)
+    if samples and bool(silent.any()):
+        raise OtowakeError("The recording is silent: every sample is 0, so there is nothing to separate.")
+
+
+def check_length(x: Tensor, stft: Stft) -> None:
+    """At least one frame; else one sentence."""
+    if x.shape[-1] < stft.n_fft:
         raise OtowakeError(
-            f"{samples} samples are less than one STFT frame of {stft.n_fft}; try a longer recording or a shorter "
+            f"{x.shape[-1]} samples are less than one STFT frame of {stft.n_fft}; try a longer recording or a shorter "
             "frame, such as --stft 512/128."
         )
-    silent = (x == 0).all(-1).all(-1)
-    if bool(silent.any()):
-        raise OtowakeError("The recording is silent: every sample is 0, so there is nothing to separate.")
-    return x
 
 
 def spectrogram(x: Float[Tensor, "*b m samples"], stft: Stft) -> tuple[Mixture, Float[Tensor, "*b 1 1 1"]]:

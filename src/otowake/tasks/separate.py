@@ -6,7 +6,6 @@ result.sources                      (n, samples): each sound as the reference mi
 
 import importlib.metadata
 import inspect
-import math
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -23,12 +22,10 @@ from otowake.core.run import converged, finite, iterate, recorded, until
 from otowake.linalg.safe import SUM_RESIDUE
 from otowake.recipes import Recipe
 from otowake.signal.stft import Stft
-from otowake.spec import GIVEN, parse_settings, parse_stft, recipe, show
-from otowake.tasks.prepare import Prepared, checked, prepared
+from otowake.spec import GIVEN, parse_settings, parse_stft, show
+from otowake.tasks.choice import DEFAULT, choose, default_stft
+from otowake.tasks.prepare import Prepared, check_length, check_samples, prepared
 from otowake.version import __version__
-
-DEFAULT = "consistent_ilrma"
-"""The method for several microphones when none is named; experiments/quality/README.md holds the measurements."""
 
 
 class Progress(NamedTuple):
@@ -112,7 +109,7 @@ def separate(
         sources: how many sounds; by default as many as there are independent channels.
         seed: of the random start; the same seed gives the same sounds.
         iterations: how many; by default the recipe's.
-        stft: "frame/hop" in samples; by default a frame of about a quarter of a second.
+        stft: "frame/hop" in samples; by default the recipe's frame, and a hop of a quarter of it.
         images: the sounds at the "reference" microphone, or at "all".
         reference: which channel is the reference, from 0.
         device: "cpu", "cuda" or "auto".
@@ -127,10 +124,11 @@ def separate(
     """
     began = time.perf_counter()
     samples = _tensor(x)
-    transform = stft if isinstance(stft, Stft) else parse_stft(stft) if stft else default_stft(rate)
-    samples = checked(samples, transform)
+    check_samples(samples)
     _check_request(samples, rate, sources, iterations, reference)
     chosen, why = choose(method, samples.shape[-2], sources)
+    transform = _transform(stft) or default_stft(rate, chosen.frame, samples.shape[-1])
+    check_length(samples, transform)
     order = _reference_first(samples.shape[-2], reference)
     ready = prepared(samples[..., order, :], transform, sources, chosen.takes == "square")
     built, values = _built(chosen, ready, sources, transform, dict(settings or {}))
@@ -163,35 +161,8 @@ def separate(
     )
 
 
-def choose(method: str, channels: int, sources: int | None) -> tuple[Recipe, str]:
-    """The recipe, and the sentence that says why it was taken."""
-    if method != "auto":
-        chosen = recipe(method)
-        if chosen.takes == "one" and channels > 1:
-            raise OtowakeError(
-                f"{method} takes one channel, the recording has {channels}; try {DEFAULT}, or one channel."
-            )
-        if chosen.takes != "one" and channels == 1:
-            raise OtowakeError(f"{method} compares microphones, the recording has one channel; {_MONO}")
-        if chosen.takes == "more" and sources is None:
-            raise OtowakeError(f"{method} needs to know how many sources there are: give sources (--sources 2).")
-        return chosen, "it was asked for"
-    if channels == 1:
-        raise OtowakeError(f"The recording has one channel, and blind separation compares microphones; {_MONO}")
-    extra = "" if sources in (None, channels) else f", after reducing {channels} channels to {sources}"
-    return recipe(DEFAULT), f"{channels} microphones: the determined method with the best measured results{extra}"
-
-
-_MONO = (
-    "for one channel name --method nmf with --sources (repeating sounds such as notes and drum hits), or record with "
-    "two microphones."
-)
-
-
-def default_stft(rate: int) -> Stft:
-    """A power of two of about a quarter of a second (4096 at 16 kHz, 8192 at 44.1 and 48 kHz), hop a quarter of it."""
-    n_fft = 2 ** max(6, round(math.log2(0.2 * rate)))
-    return Stft(n_fft, n_fft // 4)
+def _transform(stft: str | Stft | None) -> Stft | None:
+    return parse_stft(stft) if isinstance(stft, str) else stft
 
 
 def versions() -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-_GRAIN = 64
+_GRAIN = 32
 """Slices begin at multiples of this, so that the same frames fill a vector whatever the number of threads."""
 
 
@@ -19,7 +19,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 def over_bins(kernel: Callable[..., None], bins: int, *args: Any) -> None:
     """Call kernel(*args, lo, hi) on slices of range(bins); the kernel releases the GIL and writes its result."""
-    threads = min(torch.get_num_threads(), max(1, bins // 64))
+    threads = min(torch.get_num_threads(), max(1, bins // _GRAIN))
     if threads == 1:
         kernel(*args, 0, bins)
         return

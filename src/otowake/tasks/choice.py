@@ -1,0 +1,45 @@
+"""What is taken where nothing is named: the method, and the transform that suits it."""
+
+import math
+
+from otowake.core.errors import OtowakeError
+from otowake.recipes import Recipe
+from otowake.signal.stft import Stft
+from otowake.spec import recipe
+
+DEFAULT = "consistent_ilrma"
+"""The method for several microphones when none is named; experiments/quality/README.md holds the measurements."""
+
+SHORTEST = 8
+"""Log of the shortest frame that is taken unasked: with less, no room fits into it."""
+
+_MONO = (
+    "for one channel name --method nmf with --sources (repeating sounds such as notes and drum hits), or record with "
+    "two microphones."
+)
+
+
+def choose(method: str, channels: int, sources: int | None) -> tuple[Recipe, str]:
+    """The recipe, and the sentence that says why it was taken."""
+    if method != "auto":
+        chosen = recipe(method)
+        if chosen.takes == "one" and channels > 1:
+            raise OtowakeError(
+                f"{method} takes one channel, the recording has {channels}; try {DEFAULT}, or one channel."
+            )
+        if chosen.takes != "one" and channels == 1:
+            raise OtowakeError(f"{method} compares microphones, the recording has one channel; {_MONO}")
+        if chosen.takes == "more" and sources is None:
+            raise OtowakeError(f"{method} needs to know how many sources there are: give sources (--sources 2).")
+        return chosen, "it was asked for"
+    if channels == 1:
+        raise OtowakeError(f"The recording has one channel, and blind separation compares microphones; {_MONO}")
+    extra = "" if sources in (None, channels) else f", after reducing {channels} channels to {sources}"
+    return recipe(DEFAULT), f"{channels} microphones: the determined method with the best measured results{extra}"
+
+
+def default_stft(rate: int, seconds: float, samples: int) -> Stft:
+    """The power of two nearest to `seconds`, but at most a quarter of the recording; hop a quarter of it."""
+    wanted, longest = round(math.log2(seconds * rate)), math.floor(math.log2(max(samples // 4, 1)))
+    n_fft = 2 ** max(SHORTEST, min(wanted, longest))
+    return Stft(n_fft, n_fft // 4)
