@@ -127,6 +127,8 @@ def family(seeds: int) -> tuple[Entry, ...]:
         "ipa": lambda k, n: ilrma(k, demix=ipa),
         "t:1000": lambda k, n: ilrma(k, StudentT(1000)),
         "t:30": lambda k, n: ilrma(k, StudentT(30)),
+        "t:5": lambda k, n: ilrma(k, StudentT(5)),
+        "ggd:1.5": lambda k, n: ilrma(k, GGD(1.5)),
         "ggd:1.9": lambda k, n: ilrma(k, GGD(1.9)),
         "ggd:1": lambda k, n: ilrma(k, GGD(1)),
         "domain 1": lambda k, n: ilrma(k, domain=1),

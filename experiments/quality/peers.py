@@ -13,10 +13,7 @@ import numpy as np
 from mixtures import MORE, NAMES, audio_folder, mixtures
 from score import GRIDS, Entry, run, table
 
-NU, BETA = (
-    5.0,
-    1.5,
-)  # Student's degrees of freedom and the generalised Gauss exponent: heavier tails than Gauss
+NU, BETA = 5.0, 1.5  # Student's degrees of freedom, the generalised Gauss exponent: heavier tails than Gauss
 
 
 def pra_auxiva(X: np.ndarray, bases: int, iterations: int, seed: int) -> np.ndarray:
@@ -89,15 +86,15 @@ def entries(seeds: int) -> tuple[Entry, ...]:
         Entry("ssspy auxiva", 50, 1, ssspy_auxiva),
         Entry("pra ilrma", 100, seeds, pra_ilrma),
         Entry("ssspy ilrma", 100, seeds, ssspy_ilrma),
-        Entry(f"ssspy t-ilrma nu={NU:g}", 100, seeds, ssspy_t_ilrma),
-        Entry(f"ssspy ggd-ilrma beta={BETA:g}", 100, seeds, ssspy_ggd_ilrma),
+        Entry(f"ssspy ilrma t:{NU:g}", 100, seeds, ssspy_t_ilrma),
+        Entry(f"ssspy ilrma ggd:{BETA:g}", 100, seeds, ssspy_ggd_ilrma),
         Entry("pra overiva", 50, 1, pra_overiva),
         Entry("pra overiva laplace", 50, 1, pra_overiva_laplace),
     )
 
 
 ALL = (*NAMES, *(recipe.name for recipe in MORE))
-USUAL = ("pra auxiva", "ssspy auxiva", "pra ilrma", "ssspy ilrma")
+USUAL = ("pra auxiva", "ssspy auxiva", "pra ilrma", "ssspy ilrma", "ssspy ilrma t:5", "ssspy ilrma ggd:1.5")
 
 
 def main() -> None:

@@ -46,7 +46,7 @@ class Recipe:
     citation: str
     takes: Literal["one", "square", "more"] = "square"
     iterations: int = 100
-    frame: float = 0.2
+    frame: float = 0.25
 
 
 RECIPES: dict[str, Recipe] = {}
@@ -59,7 +59,7 @@ def _recipe(
     citation: str,
     takes: Literal["one", "square", "more"] = "square",
     iterations: int = 100,
-    frame: float = 0.2,
+    frame: float = 0.25,
 ) -> Callable[[Callable[..., Method]], Callable[..., Method]]:
     def listed(build: Callable[..., Method]) -> Callable[..., Method]:
         name = build.__name__

@@ -10,8 +10,8 @@ from otowake.spec import recipe
 DEFAULT = "consistent_ilrma"
 """The method for several microphones when none is named; experiments/quality/README.md holds the measurements."""
 
-SHORTEST = 8
-"""Log of the shortest frame that is taken unasked: with less, no room fits into it."""
+SHORTEST = 256
+"""Samples of the shortest frame that is taken unasked."""
 
 _MONO = (
     "for one channel name --method nmf with --sources (repeating sounds such as notes and drum hits), or record with "
@@ -39,7 +39,8 @@ def choose(method: str, channels: int, sources: int | None) -> tuple[Recipe, str
 
 
 def default_stft(rate: int, seconds: float, samples: int) -> Stft:
-    """The power of two nearest to `seconds`, but at most a quarter of the recording; hop a quarter of it."""
-    wanted, longest = round(math.log2(seconds * rate)), math.floor(math.log2(max(samples // 4, 1)))
-    n_fft = 2 ** max(SHORTEST, min(wanted, longest))
+    """A frame of about `seconds`, at most a quarter of the recording, of 2^k or 3 2^k samples; hop a quarter of it."""
+    wanted = max(SHORTEST, min(seconds * rate, samples / 4))
+    frames = [factor << k for k in range(7, 20) for factor in (2, 3)]
+    n_fft = min(frames, key=lambda n: abs(math.log(n / wanted)))
     return Stft(n_fft, n_fft // 4)
