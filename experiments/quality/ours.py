@@ -4,7 +4,7 @@
 
 Sets: `usual` (what peers have too, on the peers' spectrograms), `family` (what else ILRMA and AuxIVA can be
 made of), `consistent` (on spectrograms by otowake's own `Stft`, which consistency is about), `door`
-(`otowake.separate` from samples to samples), `search`, `bases`, `start`, `long` and `longer` (settings that
+(`otowake.separate` from samples to samples), `search`, `bases`, `start`, `middle`, `long` and `longer` (settings that
 the default might have had), `more` and `more-door` (four microphones for two voices: name those mixtures, too).
 """
 
@@ -57,7 +57,7 @@ class Door(Grid):
 
 START = 30  # iterations of AuxIVA before consistent ILRMA, where it is not "cold"
 OWN = tuple(OwnGrid(grid.n_fft, grid.hop) for grid in GRIDS)
-LONG, LONGER = (OwnGrid(8192, 2048),), (OwnGrid(16384, 4096),)
+MIDDLE, LONG, LONGER = (OwnGrid(6144, 1536),), (OwnGrid(8192, 2048),), (OwnGrid(16384, 4096),)
 _USED = default_stft(RATE, RECIPES[DEFAULT].frame, 8 * RATE)
 DOOR = (Door(_USED.n_fft, _USED.hop),)
 
@@ -186,6 +186,11 @@ def _long(seeds: int) -> tuple[Entry, ...]:
     return (*usual(seeds), *_consistent(seeds), *more)
 
 
+def _middle(seeds: int) -> tuple[Entry, ...]:
+    choices = ((2, 60), (4, 60), (4, 100))
+    return tuple(Entry(f"otowake consistent cold k={k}", n, seeds, consistent(k)) for k, n in choices)
+
+
 def _longer(seeds: int) -> tuple[Entry, ...]:
     return _consistent(seeds)
 
@@ -231,6 +236,7 @@ SETS: dict[str, tuple[Callable[[int], tuple[Entry, ...]], Sequence[Grid]]] = {
     "search": (_search, OWN[:1]),
     "bases": (_bases, OWN[:1]),
     "start": (_start, OWN[:1]),
+    "middle": (_middle, MIDDLE),
     "long": (_long, LONG),
     "longer": (_longer, LONGER),
     "more": (_more, GRIDS),
