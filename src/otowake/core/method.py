@@ -39,22 +39,30 @@ class Split:
         powers: (lowest, highest) power of r in the terms of the cost, log r counting as 0.
             They decide the exponent that keeps a multiplicative update monotone (see `exponent`).
         fused: the same function in numbers, for kernels; None where it has no such form.
+        entropic: None, or r -> w: a factor then moves by exp((sum neg - sum pos) / sum w), the limit that ratios have
+            for costs made of r log r and r alone (`DualKl`).
     """
 
     at: Callable[[Power], SplitGradient]
     powers: tuple[float, float]
     fused: Fused | None = None
+    entropic: Callable[[Power], Half] | None = None
 
     def __call__(self, r: Power) -> SplitGradient:
         return self.at(r)
+
+    def reach(self, s: float = 1.0) -> tuple[float, float]:
+        """The powers of a factor's change q that bound the cost from above, for r = R^s: at most 1, at least 1."""
+        low, high = self.powers
+        return min(s * low, 1.0), max(s * high, 1.0)
 
     def exponent(self, s: float = 1.0) -> float:
         """The MM exponent for a nonnegative factor R of r = R^s: 1 / (max(s high, 1) - min(s low, 1)).
 
         For beta divergences it is Nakano's and Fevotte's (2010, 2011) exponent; for log r + rho(v/r), p / (p + 2).
         """
-        low, high = self.powers
-        return 1.0 / (max(s * high, 1.0) - min(s * low, 1.0))
+        low, high = self.reach(s)
+        return 1.0 / (high - low)
 
 
 @runtime_checkable
@@ -75,10 +83,14 @@ class Method(Protocol):
 
 @runtime_checkable
 class SourceModel(Protocol):
-    """How much power each sound may have in each bin: r = psd(z)."""
+    """How much power each sound may have in each bin: r = psd(z); penalty(z) is its own part of the cost."""
+
+    @property
+    def proved(self) -> bool: ...
 
     def init(self, v: Power, seed: int) -> Any: ...
     def psd(self, z: Any) -> Power: ...
+    def penalty(self, z: Any) -> Cost | float: ...
     def update(self, z: Any, split: Split) -> Any: ...
     def rescale(self, z: Any, g: Gain) -> Any: ...
 

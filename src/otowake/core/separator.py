@@ -35,7 +35,7 @@ class Separator:
 
     @property
     def proved(self) -> bool:
-        return self.spatial.proved
+        return self.spatial.proved and self.source.proved
 
     def epoch(self, s: SeparatorState) -> int:
         return 0
@@ -57,7 +57,7 @@ class Separator:
         return SeparatorState(self.source.rescale(z, g), p)
 
     def cost(self, X: Mixture, s: SeparatorState) -> Cost:
-        return self.spatial.cost(X, s.p, self.source.psd(s.z))
+        return self.spatial.cost(X, s.p, self.source.psd(s.z)) + self.source.penalty(s.z)
 
     def images(self, X: Mixture, s: SeparatorState, microphones: Sequence[int]) -> Images:
         return self.spatial.images(X, s.p, self.source.psd(s.z), microphones)

@@ -51,6 +51,11 @@ def rank_tolerance(C: Tensor) -> float:
     return _pick(C, 1e-10, 1e-6)
 
 
+def template_floor(F: Tensor) -> float:
+    """The least that a unit template spectrum may be anywhere: angles to it stay below 90 degrees."""
+    return _pick(F, 1e-6, 1e-6)
+
+
 def data_floor(v: Tensor) -> Tensor:
     """Observed powers are raised to this share of their mean, once: logarithms of them exist then."""
     mean = v.mean((-3, -2, -1), keepdim=True)

@@ -6,7 +6,7 @@ Source   Ono 2011 (AuxIVA), where the density alone holds the bins of a source t
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -26,11 +26,16 @@ class FlatState(NamedTuple):
 class Flat:
     """The same scale in every bin."""
 
+    proved = True
+
     def init(self, v: Power, seed: int) -> FlatState:
         return FlatState(torch.ones_like(v[..., :1, :1]))
 
     def psd(self, z: FlatState) -> Power:
         return z.r
+
+    def penalty(self, z: Any) -> float:
+        return 0.0
 
     def update(self, z: FlatState, split: Split) -> FlatState:
         return z

@@ -9,7 +9,7 @@ Source   Ono 2012 (AuxIVA with a time-varying Gaussian source).
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -31,12 +31,17 @@ class FrameState(NamedTuple):
 class Frame:
     """The same scale in all bins of a frame."""
 
+    proved = True
+
     def init(self, v: Power, seed: int) -> FrameState:
         e = torch.full_like(v[..., :1, :1], variance_floor(v))
         return FrameState(torch.maximum(v.mean(-2, keepdim=True), e), e)
 
     def psd(self, z: FrameState) -> Power:
         return z.r
+
+    def penalty(self, z: Any) -> float:
+        return 0.0
 
     def update(self, z: FrameState, split: Split) -> FrameState:
         low, high = split.powers

@@ -1,8 +1,8 @@
 """Nonnegative matrix factorisation as a source model: few bases, each with its own course in time.
 
 Model    r = R^(2/p),  R = B H + e        B, H >= 0; e > 0 is frozen: a component that is never updated
-Updates  B <- B * [ (neg' Hᵀ) / (pos' Hᵀ) ]^x,  then the same for H with R made anew
-         neg' = neg dr/dR, pos' = pos dr/dR; x is the MM exponent of the cost in R: no update raises the cost
+Updates  B <- B q( neg' Hᵀ, pos' Hᵀ ),  then the same for H with R made anew: q is the rule's (`source/step.py`)
+         neg' = neg dr/dR, pos' = pos dr/dR; a penalty's terms join them; no update of rule mm raises the cost
 Scale    r -> g r:  B -> g^(p/2) B,  e -> g^(p/2) e
 
 Source   Kitamura, Ono, Sawada, Kameoka, Saruwatari 2016, equations 42-45; the exponent for any domain p and cost:
@@ -12,15 +12,19 @@ Source   Kitamura, Ono, Sawada, Kameoka, Saruwatari 2016, equations 42-45; the e
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
+from otowake.core.errors import OtowakeError
 from otowake.core.method import Split
 from otowake.core.random import uniform
-from otowake.core.types import Gain, Power
-from otowake.linalg.safe import rooted, variance_floor
+from otowake.core.types import Cost, Gain, Power
+from otowake.divergence.penalty import Penalty, Terms
+from otowake.linalg.safe import divide, rooted, variance_floor
 from otowake.ops import bases_ratio, factor_ratio, gains_ratio
 from otowake.source.domain import checked, pulled_back, to_power
+from otowake.source.step import Bound, Rule, mm
 
 
 class NmfState(NamedTuple):
@@ -31,43 +35,142 @@ class NmfState(NamedTuple):
     e: Float[Tensor, "*b n #f 1"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Bases to start from: the first columns of B.
+
+    Args:
+        B: spectra, for each source its own or the same for all, in the units of R.
+        frozen: what is never updated, of B's shape or broadcasting to it; by default all.
+    """
+
+    B: Float[Tensor, "*n f j"]
+    frozen: Bool[Tensor, "..."] | bool = True
+
+    def __post_init__(self) -> None:
+        if self.B.ndim < 2 or not bool((self.B >= 0).all() & self.B.isfinite().all()):
+            raise OtowakeError(f"Given bases are (bins, bases), >= 0 and finite; got {tuple(self.B.shape)}.")
+
+
+@dataclass(frozen=True, eq=False)
 class Nmf:
     """Each source is a sum of `bases` spectra with gains over time.
 
     Args:
         bases: spectra a source; 2 suits speech, 10 to 30 music.
         domain: p, the power of the amplitude in which the spectra add up (2: power, 1: amplitude).
+        rule: how far an update goes: `mm`, `heuristic` or `Me()`.
+        penalties: `Sparse`, `Smooth`, `Orthogonal`, `Cosine`, ...; their costs are added.
+        given: bases to start from, frozen or not; the rest begins at random.
+        norm: None, 1 or 2: after each step columns of B are brought to this norm and H takes the difference.
     """
 
     bases: int = 2
     domain: float = 2.0
+    rule: Rule = mm
+    penalties: tuple[Penalty, ...] = ()
+    given: Given | None = None
+    norm: int | None = None
 
     def __post_init__(self) -> None:
         checked("Nmf", self.bases, self.domain)
+        if self.given is not None and self.given.B.shape[-1] > self.bases:
+            raise OtowakeError(
+                f"Nmf: {self.given.B.shape[-1]} bases were given, the model has {self.bases}; ask for as many or more."
+            )
+        if self.given is not None and self.norm is not None and bool(torch.as_tensor(self.given.frozen).any()):
+            raise OtowakeError("Nmf: frozen bases keep their norm; leave norm out.")
+
+    @property
+    def proved(self) -> bool:
+        kept = all(penalty.proved and (self.norm is None or penalty.scale_free) for penalty in self.penalties)
+        return kept and getattr(self.rule, "proved", self.rule is mm)
 
     def init(self, v: Power, seed: int) -> NmfState:
-        """B, H ~ U(0.1, 1), the same for each item of a batch."""
+        """B, H ~ U(0.1, 1), the same for each item of a batch, but for the bases that are given."""
         *batch, n, f, t = v.shape
-        B = uniform(seed, (n, f, self.bases), v, stream=0).expand(*batch, -1, -1, -1)
+        B = uniform(seed, (n, f, self.bases), v, stream=0).expand(*batch, -1, -1, -1).clone()
         H = uniform(seed, (n, self.bases, t), v, stream=1).expand(*batch, -1, -1, -1)
         e = v.new_full((*batch, n, f, 1), variance_floor(v) ** (self.domain / 2))
-        return NmfState(B.clone(), H.clone(), e)
+        if self.given is not None:
+            known = self.given.B.to(B)
+            if known.shape[-2] != f:
+                raise OtowakeError(
+                    f"The given bases have {known.shape[-2]} bins, the spectrogram has {f}; learn them with its STFT."
+                )
+            B[..., : known.shape[-1]] = known
+        return NmfState(B, H.clone(), e)
 
     def psd(self, z: NmfState) -> Power:
         return to_power(z.B @ z.H + z.e, self.domain)
 
+    def penalty(self, z: NmfState) -> Cost | float:
+        return sum((penalty.cost(z.B, z.H) for penalty in self.penalties), 0.0)
+
     def update(self, z: NmfState, split: Split) -> NmfState:
-        x = split.exponent(2 / self.domain)
-        if self.domain == 2 and split.fused is not None:
-            v, slope = split.fused
-            z = z._replace(B=z.B * rooted(bases_ratio(v, *z, slope), x))
-            return z._replace(H=z.H * rooted(gains_ratio(v, *z, slope), x))
-        neg, pos = pulled_back(self.psd(z), split, self.domain)
-        z = z._replace(B=z.B * rooted(factor_ratio(neg, pos, z.H), x))
-        neg, pos = pulled_back(self.psd(z), split, self.domain)
-        return z._replace(H=z.H * rooted(factor_ratio(neg.mT, pos.mT, z.B.mT).mT, x))
+        frozen = self._frozen(z)
+        if frozen is None or not bool(frozen.all()):
+            B = z.B * self._change(z, split, bases=True)
+            z = z._replace(B=B if frozen is None else torch.where(frozen, z.B, B))
+        z = z._replace(H=z.H * self._change(z, split, bases=False))
+        return z if self.norm is None else normalised(z, self.norm)
 
     def rescale(self, z: NmfState, g: Gain) -> NmfState:
         a = g ** (self.domain / 2)
         return z._replace(B=z.B * a, e=z.e * a)
+
+    def _change(self, z: NmfState, split: Split, bases: bool) -> Tensor:
+        """q of B, or of H."""
+        terms = [t for t in ((p.bases if bases else p.activations)(z.B, z.H) for p in self.penalties) if t is not None]
+        low, high = split.reach(2 / self.domain)
+        if self.rule is mm and not terms and split.entropic is None:
+            return rooted(self._ratio(z, split, bases), 1 / (high - low))
+        if split.entropic is not None:
+            return self._entropic(z, split, bases, terms)
+        halves = self._halves(pulled_back(self.psd(z), split, self.domain), z, bases)
+        return self.rule(_joined(*halves, low, high, terms))
+
+    def _ratio(self, z: NmfState, split: Split, bases: bool) -> Tensor:
+        if self.domain == 2 and split.fused is not None:
+            v, slope = split.fused
+            return (bases_ratio if bases else gains_ratio)(v, *z, slope)
+        neg, pos = pulled_back(self.psd(z), split, self.domain)
+        return factor_ratio(neg, pos, z.H) if bases else factor_ratio(neg.mT, pos.mT, z.B.mT).mT
+
+    def _entropic(self, z: NmfState, split: Split, bases: bool, terms: list[Terms]) -> Tensor:
+        if terms or self.domain != 2 or split.entropic is None:
+            raise OtowakeError("The dual Kullback-Leibler divergence takes no penalties, and domain 2 only.")
+        r = self.psd(z)
+        neg, pos = split(r)
+        change, weight = self._halves((neg - pos, split.entropic(r).expand_as(r)), z, bases)
+        return torch.exp(divide(change, weight))
+
+    def _halves(self, halves: tuple[Tensor, Tensor], z: NmfState, bases: bool) -> tuple[Tensor, Tensor]:
+        neg, pos = halves
+        return (neg @ z.H.mT, pos @ z.H.mT) if bases else (z.B.mT @ neg, z.B.mT @ pos)
+
+    def _frozen(self, z: NmfState) -> Tensor | None:
+        """*n f k: which numbers of B stay as they are."""
+        if self.given is None:
+            return None
+        frozen = torch.zeros(z.B.shape[-3:], dtype=torch.bool, device=z.B.device)
+        frozen[..., : self.given.B.shape[-1]] = torch.as_tensor(self.given.frozen, device=z.B.device)
+        return frozen
+
+
+def normalised(z: NmfState, norm: int) -> NmfState:
+    """Columns of B at unit norm; R does not change."""
+    s = torch.linalg.vector_norm(z.B, norm, dim=-2, keepdim=True)
+    s = torch.where(s > 0, s, torch.ones_like(s))
+    return z._replace(B=z.B / s, H=z.H * s.mT)
+
+
+def _joined(neg: Tensor, pos: Tensor, low: float, high: float, terms: list[Terms]) -> Bound:
+    """The likelihood's bound and those of the penalties: where powers differ, the wider ones bound both."""
+    quad = None
+    for term in terms:
+        neg, pos, high = neg + term.neg, pos + term.pos, max(high, term.high)
+        low = low if isinstance(term.neg, float) else min(low, 0.0)
+        if term.quad is not None:
+            quad = term.quad if quad is None else quad + term.quad
+    return Bound(neg, pos, quad, low, high)

@@ -10,7 +10,7 @@ Source   Kitamura et al. 2016, section III-D (ILRMA with partitioning function, 
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor
@@ -47,6 +47,8 @@ class Partitioned:
     def __post_init__(self) -> None:
         checked("Partitioned", self.bases, self.domain)
 
+    proved = True
+
     def init(self, v: Power, seed: int) -> PartitionedState:
         *batch, n, f, t = v.shape
         k = self.bases
@@ -59,6 +61,9 @@ class Partitioned:
 
     def psd(self, z: PartitionedState) -> Power:
         return to_power((z.B.unsqueeze(-3) * z.Z.unsqueeze(-2)) @ z.H.unsqueeze(-3) + z.e, self.domain)
+
+    def penalty(self, z: Any) -> float:
+        return 0.0
 
     def update(self, z: PartitionedState, split: Split) -> PartitionedState:
         x = split.exponent(2 / self.domain)
