@@ -29,9 +29,11 @@ def test_terms_are_the_derivative(name):
         if terms is None:
             assert slope is None or not slope.any()
             continue
-        parts = [torch.as_tensor(x).expand_as(factor) for x in (terms.neg, terms.pos, terms.quad or 0.0)] if (
-            terms.quad is None
-        ) else [torch.as_tensor(x).expand_as(factor) for x in (terms.neg, terms.pos, terms.quad)]
+        parts = (
+            [torch.as_tensor(x).expand_as(factor) for x in (terms.neg, terms.pos, terms.quad or 0.0)]
+            if (terms.quad is None)
+            else [torch.as_tensor(x).expand_as(factor) for x in (terms.neg, terms.pos, terms.quad)]
+        )
         assert all(bool((x >= 0).all()) for x in parts)
         torch.testing.assert_close(parts[1] + parts[2] - parts[0], slope, rtol=1e-9, atol=1e-11)
 
@@ -54,13 +56,17 @@ def test_bounds_lie_above(name):
 
         one, here = torch.ones_like(factor), cost(factor).sum()
         for seed in range(50):
-            q = torch.exp(torch.randn(factor.shape, generator=generator(seed), dtype=torch.float64) * (0.05 + seed / 20))
+            q = torch.exp(
+                torch.randn(factor.shape, generator=generator(seed), dtype=torch.float64) * (0.05 + seed / 20)
+            )
             rise = cost(factor * q).sum() - here
             assert rise <= bound(q) - bound(one) + 1e-10 * (1 + abs(float(here)))
 
 
 def method(penalty, divergence, rule=mm, norm=None, sources=1):
-    return Separator(Nmf(K, rule=rule, penalties=(penalty,) if penalty else (), norm=norm), Observed(divergence, sources))
+    return Separator(
+        Nmf(K, rule=rule, penalties=(penalty,) if penalty else (), norm=norm), Observed(divergence, sources)
+    )
 
 
 def descends(m, X, steps, seed=0):
@@ -104,7 +110,11 @@ def test_descent_of_two_hundred_problems(kind, divergence):
             "cosine": Cosine(templates, weight),
             "cosine-eps": Cosine(templates, weight, 0.03),
         }[kind]
-        descends(method(penalty, DIVERGENCES[divergence], norm=2 if penalty.scale_free and seed % 2 else None), data(seed), 20)
+        descends(
+            method(penalty, DIVERGENCES[divergence], norm=2 if penalty.scale_free and seed % 2 else None),
+            data(seed),
+            20,
+        )
 
 
 @pytest.mark.parametrize("name", [n for n, p in PENALTIES.items() if p.scale_free])
@@ -154,7 +164,11 @@ def test_me_goes_further_than_mm():
 def test_given_bases_stay_or_move_as_asked():
     X, known = data(7), factors(8)[0][0]
     frozen = torch.tensor([True, False, True])
-    for given, still in ((Given(known), known > 0), (Given(known, frozen), frozen.expand(F, 3)), (Given(known, False), known < 0)):
+    for given, still in (
+        (Given(known), known > 0),
+        (Given(known, frozen), frozen.expand(F, 3)),
+        (Given(known, False), known < 0),
+    ):
         m = Separator(Nmf(5, given=given), Observed(DIVERGENCES["kl"], 1))
         descends(m, X, 10)
         s = m.init(X, 0)
