@@ -1,4 +1,4 @@
-"""Penalties: their terms are their derivative, their bounds lie above them, and updates with them never raise the cost."""
+"""Penalties: terms are the derivative, bounds lie above the cost, and updates with them never raise the cost."""
 
 import pytest
 import torch
