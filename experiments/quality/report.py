@@ -19,17 +19,20 @@ RESULTS = tuple(sorted((HERE / "results").glob("[!m]*.jsonl")))
 MORE = tuple(sorted((HERE / "results").glob("more*.jsonl")))
 PAGES = (HERE / "README.md", HERE.parents[1] / "docs" / "guide" / "quality.md")
 KINDS = tuple(kind for kind in BASES if kind != "more2")
-LONG, SHORT = "4096/1024", "2048/512"
+LONG, SHORT, USED = "4096/1024", "2048/512", "6144/1536"  # USED: by default
 DEFAULT = "otowake default"
 PAIRS = [
-    (stft, f"otowake {ours}", f"{peer} {theirs}")
+    (stft, f"otowake {ours}", stft, f"{peer} {theirs}")
     for stft in (LONG, SHORT)
     for ours, theirs in (("auxiva", "auxiva"), ("ilrma", "ilrma"), ("consistent", "ilrma"))
     for peer in ("pra", "ssspy")
-] + [(LONG, DEFAULT, f"{who} auxiva") for who in ("otowake", "pra", "ssspy")]
+]
+PAIRS += [(LONG, f"otowake ilrma {kind}", LONG, f"ssspy ilrma {kind}") for kind in ("t:5", "ggd:1.5")]
+PAIRS += [(USED, DEFAULT, LONG, f"{who} auxiva") for who in ("otowake", "pra", "ssspy")]
 GUIDE = (
-    ("otowake.separate, nothing named", LONG, DEFAULT),
-    ("consistent_ilrma, 10 bases for music", LONG, "otowake consistent"),
+    ("otowake.separate, nothing named", USED, DEFAULT),
+    ("consistent_ilrma, 10 bases for music, STFT 8192/2048", "8192/2048", "otowake consistent cold"),
+    ("consistent_ilrma, 10 bases for music, start 30", LONG, "otowake consistent"),
     ("ilrma, 10 bases for music", LONG, "otowake ilrma"),
     ("auxiva", LONG, "otowake auxiva"),
     ("auxiva, density gauss", LONG, "otowake auxiva gauss"),
@@ -46,10 +49,10 @@ GUIDE = (
 def versus() -> str:
     """Ours minus theirs, mixture by mixture (medians over seeds): a median for each kind, then over all."""
     found = {key[:2]: _by_mixture(runs) for key, runs in collected(RESULTS).items() if key[2] == _steps(key)}
-    rows = [("STFT", "otowake", "peer", *KINDS, "median", "mean, its error", "better in")]
-    for stft, ours, theirs in PAIRS:
-        if (stft, ours) in found and (stft, theirs) in found:
-            rows.append((stft, ours, theirs, *_differences(found[stft, ours], found[stft, theirs])))
+    rows = [("STFT", "otowake", "STFT", "peer", *KINDS, "median", "mean, its error", "better in")]
+    for pair in PAIRS:
+        if pair[:2] in found and pair[2:] in found:
+            rows.append((*pair, *_differences(found[pair[:2]], found[pair[2:]])))
     return markdown(rows)
 
 
