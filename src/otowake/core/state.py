@@ -1,4 +1,4 @@
-"""States are values made of tensors (nested NamedTuples): to names and back, to a file and back, bit for bit."""
+"""States are values made of tensors (nested tuples, named or not): to names and back, to a file and back, bit for bit."""
 
 import json
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def _walk(state: Any, prefix: str) -> Iterator[tuple[str, Tensor]]:
     if isinstance(state, Tensor):
         yield prefix, state
     else:
-        for name, part in zip(state._fields, state, strict=True):
+        for name, part in zip(_names(state), state, strict=True):
             yield from _walk(part, f"{prefix}.{name}" if prefix else name)
 
 
@@ -33,9 +33,14 @@ def rebuilt(like: Any, named: dict[str, Tensor], prefix: str = "") -> Any:
         return named[prefix]
     parts = (
         rebuilt(part, named, f"{prefix}.{name}" if prefix else name)
-        for name, part in zip(like._fields, like, strict=True)
+        for name, part in zip(_names(like), like, strict=True)
     )
-    return type(like)(*parts)
+    return type(like)(*parts) if hasattr(like, "_fields") else tuple(parts)
+
+
+def _names(state: Any) -> tuple[str, ...]:
+    """Fields of a NamedTuple, numbers of a tuple."""
+    return getattr(state, "_fields", None) or tuple(map(str, range(len(state))))
 
 
 def save_state(path: str | Path, state: Any, *, k: int = 0) -> None:

@@ -25,6 +25,7 @@ from otowake.linalg.safe import divide, rooted, template_floor
 Bases = Float[Tensor, "*b n f k"]
 Activations = Float[Tensor, "*b n k t"]
 Templates = Float[Tensor, "f j"]
+Weight = float | Float[Tensor, "*b 1 1 1"]
 
 
 class Terms(NamedTuple):
@@ -117,13 +118,13 @@ class Orthogonal:
 
     Args:
         templates: f_j, f j; see `unit_templates`.
-        weight: mu >= 0.
+        weight: mu >= 0; a tensor *b 1 1 1 gives each item of a batch its own.
         form: "mm", the exact minimiser of the bound; "gradient" and "printed", the multiplicative updates with 2 mu and
             with mu (the paper's), which may raise the cost.
     """
 
     templates: Templates
-    weight: float
+    weight: Weight
     form: str = "mm"
     scale_free = False
 
@@ -137,7 +138,7 @@ class Orthogonal:
         return self.form == "mm"
 
     def cost(self, B: Bases, H: Activations) -> Cost:
-        return self.weight * (self.templates.mT @ B).square().sum((-3, -2, -1))
+        return (self.weight * (self.templates.mT @ B).square()).sum((-3, -2, -1))
 
     def bases(self, B: Bases, H: Activations) -> Terms:
         c = self.templates @ (self.templates.mT @ B)
@@ -155,12 +156,12 @@ class Cosine:
 
     Args:
         templates: f_j, f j, everywhere above zero (`unit_templates`): the cost is bounded then.
-        weight: mu >= 0.
+        weight: mu >= 0; a tensor *b 1 1 1 gives each item of a batch its own.
         eps: 0 for the published form; 1e-3 to 0.1 bounds the reward of ever smaller angles.
     """
 
     templates: Templates
-    weight: float
+    weight: Weight
     eps: float = 0.0
     scale_free = True
     proved = True
@@ -172,7 +173,7 @@ class Cosine:
 
     def cost(self, B: Bases, H: Activations) -> Cost:
         size = B.square().sum(-2, keepdim=True).sqrt()
-        return self.weight * torch.log(divide(self.templates.mT @ B, size) + self.eps).sum((-3, -2, -1))
+        return (self.weight * torch.log(divide(self.templates.mT @ B, size) + self.eps)).sum((-3, -2, -1))
 
     def bases(self, B: Bases, H: Activations) -> Terms:
         power = B.square().sum(-2, keepdim=True)
@@ -196,9 +197,10 @@ def unit_templates(B: Float[Tensor, "f j"]) -> Templates:
     return F / F.square().sum(-2, keepdim=True).sqrt()
 
 
-def _check_weight(name: str, weight: float) -> None:
-    if not 0 <= weight < float("inf"):
-        raise OtowakeError(f"{name}: the weight must be 0 or more, and finite, got {weight:g}.")
+def _check_weight(name: str, weight: Weight) -> None:
+    numbers = torch.as_tensor(weight)
+    if not bool(((numbers >= 0) & numbers.isfinite()).all()):
+        raise OtowakeError(f"{name}: the weight must be 0 or more, and finite, got {weight}.")
 
 
 def examples(bins: int) -> dict[str, Penalty]:

@@ -5,6 +5,7 @@ from otowake.source.flat import Flat
 from otowake.source.frame import Frame
 from otowake.source.nmf import Nmf
 from otowake.source.partitioned import Partitioned
+from otowake.source.stack import Stack
 
 SOURCES: dict[str, SourceModel] = {
     "nmf": Nmf(2),
@@ -15,4 +16,4 @@ SOURCES: dict[str, SourceModel] = {
 }
 """Every source model, with the parameters that the laws are tried with."""
 
-__all__ = ["SOURCES", "Flat", "Frame", "Nmf", "Partitioned"]
+__all__ = ["SOURCES", "Flat", "Frame", "Nmf", "Partitioned", "Stack"]

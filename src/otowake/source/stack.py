@@ -1,0 +1,80 @@
+"""A source model of its own for each source: bases that are known for one, to be learned for another.
+
+Model    r_n = parts[n].psd(z_n)
+Update   one part after the other, each sees the split gradient with the others as they are by then
+
+Source   semi-supervised NMF: Smaragdis, Raj, Shashanka 2007; the order of updates: docs/papers/psnmf.md.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from otowake.core.errors import OtowakeError
+from otowake.core.method import Fused, SourceModel, Split, SplitGradient
+from otowake.core.types import Cost, Gain, Half, Power
+
+APART = 1000  # seeds between the parts of one seed
+
+
+@dataclass(frozen=True)
+class Stack:
+    """As many source models as sources.
+
+    Args:
+        parts: the model of each source.
+    """
+
+    parts: tuple[SourceModel, ...]
+
+    def __post_init__(self) -> None:
+        if not self.parts:
+            raise OtowakeError("Stack: give a source model for each source.")
+
+    @property
+    def proved(self) -> bool:
+        return all(part.proved for part in self.parts)
+
+    def init(self, v: Power, seed: int) -> tuple[Any, ...]:
+        if v.shape[-3] != len(self.parts):
+            raise OtowakeError(f"Stack has models for {len(self.parts)} sources, there are {v.shape[-3]}.")
+        return tuple(part.init(_of(v, n), seed + APART * n) for n, part in enumerate(self.parts))
+
+    def psd(self, z: tuple[Any, ...]) -> Power:
+        return _together([part.psd(own) for part, own in zip(self.parts, z, strict=True)])
+
+    def penalty(self, z: tuple[Any, ...]) -> Cost | float:
+        return sum((part.penalty(own) for part, own in zip(self.parts, z, strict=True)), 0.0)
+
+    def update(self, z: tuple[Any, ...], split: Split) -> tuple[Any, ...]:
+        states, powers = list(z), [part.psd(own) for part, own in zip(self.parts, z, strict=True)]
+        for n, part in enumerate(self.parts):
+            states[n] = part.update(states[n], _part(split, powers, n))
+            powers[n] = part.psd(states[n])
+        return tuple(states)
+
+    def rescale(self, z: tuple[Any, ...], g: Gain) -> tuple[Any, ...]:
+        return tuple(part.rescale(own, _of(g, n)) for n, (part, own) in enumerate(zip(self.parts, z, strict=True)))
+
+
+def _part(split: Split, powers: list[Power], n: int) -> Split:
+    """The split gradient of source n, the others being what they are."""
+
+    def at(r: Power) -> SplitGradient:
+        neg, pos = split(_together([*powers[:n], r, *powers[n + 1 :]]))
+        return SplitGradient(_of(neg, n), _of(pos, n))
+
+    fused = None if split.fused is None else Fused(_of(split.fused.v, n), split.fused.slope)
+    return Split(at, split.powers, fused)
+
+
+def _together(powers: list[Power]) -> Power:
+    """One tensor, where some parts may hold for all bins or frames."""
+    f, t = (max(r.shape[axis] for r in powers) for axis in (-2, -1))
+    return torch.cat([r.expand(*r.shape[:-2], f, t) for r in powers], -3)
+
+
+def _of(x: Half, n: int) -> Half:
+    """Source n of what may be one for all."""
+    return x if x.shape[-3] == 1 else x[..., n : n + 1, :, :]
