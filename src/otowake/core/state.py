@@ -1,4 +1,4 @@
-"""States are values made of tensors (nested tuples, named or not): to names and back, to a file and back, bit for bit."""
+"""States are values made of tensors (nested tuples, named or not): to names and back, to a file, bit for bit."""
 
 import json
 from collections.abc import Iterator
