@@ -16,6 +16,7 @@ from otowake.core.errors import OtowakeError
 from otowake.core.method import Split, SplitGradient
 from otowake.core.types import Cost, Power
 from otowake.linalg.safe import LIMIT
+from otowake.ops.factored import Halves, frobenius, kullback_leibler
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,12 @@ class Beta:
             pos = r ** (self.b - 1)
             return SplitGradient(v * pos / r, pos)
 
-        return Split(at, (self.b - 1, self.b))
+        return Split(at, (self.b - 1, self.b), factored=self._factored(v))
+
+    def _factored(self, v: Power) -> Halves | None:
+        if v.shape[-3] != 1:
+            return None
+        return {1.0: kullback_leibler, 2.0: frobenius}.get(self.b, lambda _: None)(v)
 
 
 DIVERGENCES: dict[str, Beta] = {

@@ -123,11 +123,14 @@ class Nmf:
         """q of B, or of H."""
         terms = [t for t in ((p.bases if bases else p.activations)(z.B, z.H) for p in self.penalties) if t is not None]
         low, high = split.reach(2 / self.domain)
-        if self.rule is mm and not terms and split.entropic is None:
-            return rooted(self._ratio(z, split, bases), 1 / (high - low))
         if split.entropic is not None:
             return self._entropic(z, split, bases, terms)
-        halves = self._halves(pulled_back(self.psd(z), split, self.domain), z, bases)
+        if self.domain == 2 and split.factored is not None:
+            halves = split.factored(z.B, z.H, z.e, bases)
+        elif self.rule is mm and not terms:
+            return rooted(self._ratio(z, split, bases), 1 / (high - low))
+        else:
+            halves = self._halves(pulled_back(self.psd(z), split, self.domain), z, bases)
         return self.rule(_joined(*halves, low, high, terms))
 
     def _ratio(self, z: NmfState, split: Split, bases: bool) -> Tensor:

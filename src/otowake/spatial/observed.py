@@ -23,6 +23,7 @@ from otowake.divergence.beta import Beta
 from otowake.divergence.density import Density
 from otowake.linalg.safe import data_floor
 from otowake.ops import abs2
+from otowake.ops.factored import general
 
 
 class ObservedState(NamedTuple):
@@ -55,7 +56,7 @@ class Observed:
         return ObservedState(X.real.new_ones((*X.shape[:-3], self.sources, 1, 1)))
 
     def observe(self, X: Mixture, p: ObservedState) -> Power:
-        v = abs2(X)
+        v = abs2(X) if X.is_complex() else X.square()
         v = v if self.power_of_v == 2 else v ** (self.power_of_v / 2)
         return torch.maximum(v, data_floor(v))
 
@@ -64,7 +65,9 @@ class Observed:
 
     def split(self, o: Float[Tensor, "*b 1 f t"], p: ObservedState) -> Split:
         whole = self.divergence.split(o)
-        return Split(lambda r: whole(r.sum(-3, keepdim=True)), whole.powers)
+        factored = whole.factored or general(whole)
+        entropic = None if whole.entropic is None else lambda r: whole.entropic(r.sum(-3, keepdim=True))
+        return Split(lambda r: whole(r.sum(-3, keepdim=True)), whole.powers, None, entropic, factored)
 
     def update(self, X: Mixture, p: ObservedState, o: Float[Tensor, "*b 1 f t"], r: Power) -> ObservedState:
         return p
