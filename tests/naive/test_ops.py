@@ -109,6 +109,12 @@ def _weight(p: Problem) -> tuple[Tensor, ...]:
     return make.positive(p.sources, p.bins, p.frames), make.positive(p.sources, p.bins, p.frames), make.slope()
 
 
+def _factored(p: Problem) -> tuple[Tensor, ...]:
+    make = Maker(p)
+    v, B = make.positive(p.bins, p.frames), make.positive(p.bins, p.bases)
+    return v, B, make.positive(p.bases, p.frames), make.positive(p.bins if p.wide else 1, 1), make.slope()
+
+
 ARGUMENTS: dict[str, Callable[[Problem], tuple[Tensor, ...]]] = {
     "weighted_covariance": _covariance,
     "demixed": _demix,
@@ -119,6 +125,8 @@ ARGUMENTS: dict[str, Callable[[Problem], tuple[Tensor, ...]]] = {
     "bases_ratio": _ratio,
     "gains_ratio": _ratio,
     "slope_weight": _weight,
+    "factored_bases": _factored,
+    "factored_activations": _factored,
 }
 SLOPED = [name for name in ARGUMENTS if len(ARGUMENTS[name](Problem())[-1].shape) == 1]
 """Ops whose last argument is the slope."""
@@ -432,3 +440,13 @@ def with_one_and_two_threads() -> list[dict[str, str]]:
 def test_the_number_of_threads_does_not_change_bits(name, with_one_and_two_threads):
     one, two = with_one_and_two_threads
     assert one[name] == two[name]
+
+
+@pytest.mark.parametrize("single", [False, True], ids=["double", "single"])
+@pytest.mark.parametrize("b", [1.0, 2.0, 0.5, -1.0, 3.0])
+@pytest.mark.parametrize("name", ["factored_bases", "factored_activations"])
+def test_factored_halves_of_beta_divergences(name, b, single):
+    """One number instead of three; more rows than the kernel takes at a time."""
+    for problem in (Problem(bins=75, frames=13), Problem(batch=(2,), wide=False)):
+        args = (*_factored(problem._replace(single=single))[:4], torch.tensor([b], dtype=torch.float64))
+        assert_close(OPS[name](*args), OPS[name].definition(*args))

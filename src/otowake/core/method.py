@@ -21,9 +21,9 @@ class SplitGradient(NamedTuple):
 
 
 class Fused(NamedTuple):
-    """What a kernel needs to make the split gradient of log r + rho(v / r) itself: rho'(q) = c (q + a)^g.
+    """What a kernel needs to make the split gradient itself.
 
-    v: *b n f t;  slope: (c, a, g).
+    v: *b n f t;  slope: (c, a, g) of log r + rho(v / r) with rho'(q) = c (q + a)^g, or (b) of a beta divergence.
     """
 
     v: Power
@@ -41,7 +41,8 @@ class Split:
         fused: the same function in numbers, for kernels; None where it has no such form.
         entropic: None, or r -> w: a factor then moves by exp((sum neg - sum pos) / sum w), the limit that ratios have
             for costs made of r log r and r alone (`DualKl`).
-        factored: None, or (B, H, e, whether of B) -> neg and pos of that factor of r = B H + e by a shorter way.
+        factored: None, or (B, H, e, whether of B) -> neg and pos of that factor where v is explained by the sum of all
+            B H + e; only asked by who knows that it is (`Observed`).
     """
 
     at: Callable[[Power], SplitGradient]

@@ -11,12 +11,12 @@ Source   Fevotte & Idier 2011, equations 8 and 29; Nakano et al. 2010.
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from otowake.core.errors import OtowakeError
-from otowake.core.method import Split, SplitGradient
+from otowake.core.method import Fused, Split, SplitGradient
 from otowake.core.types import Cost, Power
 from otowake.linalg.safe import LIMIT
-from otowake.ops.factored import Halves, frobenius, kullback_leibler
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,11 @@ class Beta:
             pos = r ** (self.b - 1)
             return SplitGradient(v * pos / r, pos)
 
-        return Split(at, (self.b - 1, self.b), factored=self._factored(v))
+        return Split(at, (self.b - 1, self.b), Fused(v, self._slope()))
 
-    def _factored(self, v: Power) -> Halves | None:
-        if v.shape[-3] != 1:
-            return None
-        return {1.0: kullback_leibler, 2.0: frobenius}.get(self.b, lambda _: None)(v)
+    def _slope(self) -> Tensor:
+        """As kernels know it: Itakura-Saito is the Gaussian density's cost."""
+        return torch.tensor([1.0, 0.0, 0.0] if self.b == 0 else [self.b], dtype=torch.float64)
 
 
 DIVERGENCES: dict[str, Beta] = {

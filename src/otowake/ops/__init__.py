@@ -2,6 +2,7 @@
 
 from otowake.ops.covariance import weighted_covariance
 from otowake.ops.demix import abs2, demixed, demixed_power
+from otowake.ops.factored import factored_activations, factored_bases
 from otowake.ops.ratio import bases_ratio, factor_ratio, gains_ratio, raised, slope_weight
 from otowake.ops.registry import OPS, Op
 from otowake.ops.sweep import ip1_sweep, iss1_sweep
@@ -14,6 +15,8 @@ __all__ = [
     "demixed",
     "demixed_power",
     "factor_ratio",
+    "factored_activations",
+    "factored_bases",
     "gains_ratio",
     "ip1_sweep",
     "iss1_sweep",

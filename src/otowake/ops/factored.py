@@ -1,69 +1,99 @@
-"""Halves of the derivative of d(v | B H + e) in B or in H, for a sum over all sources at once: few large products.
+"""Halves of the derivative in B, or in H, of a cost of v and r = B H + e: what a multiplicative update divides.
 
-General    r = sum_n B_n H_n + e_n as one product;  neg, pos of r;  (neg Hᵀ, pos Hᵀ), or (Bᵀ neg, Bᵀ pos)
-b = 1      pos = 1: its products are row sums
-b = 2      pos = r: (B H) Hᵀ = B (H Hᵀ), and r is never formed
+Cost numbers   three, (c, a, g): log r + rho(v / r) with rho'(q) = c (q + a)^g:   neg = c (q + a)^g q / r,  pos = 1 / r
+               one, (b): beta divergence:   neg = v r^(b-2),  pos = r^(b-1);  b = 2 needs no r: (B H) Hᵀ = B (H Hᵀ)
+Products       factored_bases: neg Hᵀ and pos Hᵀ;  factored_activations: Bᵀ neg and Bᵀ pos;  stacked in front
 """
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
+
+from otowake.ops.ratio import raised
+from otowake.ops.registry import Op
 
 Pair = tuple[Tensor, Tensor]
 Halves = Callable[[Tensor, Tensor, Tensor, bool], Pair]
 """(B: *b n f k, H: *b n k t, e: *b n 1|f 1, whether of B) -> neg and pos of B, or of H."""
 
 
-def joined(B: Tensor, H: Tensor, e: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """All bases side by side, *b f nk; all activations, *b nk t; the floors' sum *b 1|f 1."""
-    return B.movedim(-3, -2).flatten(-2), H.flatten(-3, -2), e.sum(-3)
+def halves_of(v: Tensor, r: Tensor, cost: Tensor) -> Pair:
+    """neg and pos of r."""
+    if len(cost) == 1:
+        b = cost.item()
+        pos = r ** (b - 1)
+        return v * pos / r, pos
+    pos = 1 / r
+    q = v * pos
+    return raised(q, cost) * q * pos, pos
 
 
-def apart(neg: Tensor, pos: Tensor, B: Tensor, H: Tensor, bases: bool) -> Pair:
-    """The shapes of B, or of H, again."""
-    n, k = H.shape[-3:-1]
-    if bases:
-        both = (x.unflatten(-1, (n, k)).movedim(-2, -3) for x in (neg, pos))
-    else:
-        both = (x.unflatten(-2, (n, k)) for x in (neg, pos))
-    first, second = both
-    return first, second
+def bases_definition(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> Tensor:
+    neg, pos = halves_of(v, B @ H + e, cost)
+    return torch.stack([neg @ H.mT, pos @ H.mT])
+
+
+def activations_definition(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> Tensor:
+    neg, pos = halves_of(v, B @ H + e, cost)
+    return torch.stack([B.mT @ neg, B.mT @ pos])
+
+
+def _suits(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> bool:
+    """The costs that have a formula of their own; others are as fast in the definition's vector functions."""
+    return cost.item() in (1.0, 2.0) if len(cost) == 1 else cost[2].item() in (0.0, -1.0, -0.5)
+
+
+def _bases_kernel(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> Tensor:
+    from otowake.ops.cpu.factored import factored_bases
+
+    return factored_bases(v, B, H, e, cost)
+
+
+def _activations_kernel(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> Tensor:
+    from otowake.ops.cpu.factored import factored_activations
+
+    return factored_activations(v, B, H, e, cost)
+
+
+_SCHEMA = "(Tensor v, Tensor B, Tensor H, Tensor e, Tensor cost) -> Tensor"
+factored_bases = Op("factored_bases", bases_definition, _bases_kernel, _SCHEMA, _suits)
+"""(v: *b f t, B: *b f k, H: *b k t, e: *b 1|f 1, cost: 1 or 3) -> 2 *b f k."""
+factored_activations = Op("factored_activations", activations_definition, _activations_kernel, _SCHEMA, _suits)
+"""The same arguments -> 2 *b k t."""
+
+
+def known(v: Tensor, cost: Tensor) -> Halves:
+    """Of a cost that the ops know; v: *b 1 f t."""
+
+    def halves(B: Tensor, H: Tensor, e: Tensor, bases: bool) -> Pair:
+        Bs, Hs, es = _joined(B, H, e)
+        op = factored_bases if bases else factored_activations
+        return _apart(*op(v.squeeze(-3), Bs, Hs, es, cost), H, bases)
+
+    return halves
 
 
 def general(at: Callable[[Tensor], Pair]) -> Halves:
     """Of any split gradient of the sum, r: *b 1 f t -> (neg, pos)."""
 
     def halves(B: Tensor, H: Tensor, e: Tensor, bases: bool) -> Pair:
-        Bs, Hs, es = joined(B, H, e)
+        Bs, Hs, es = _joined(B, H, e)
         neg, pos = (x.squeeze(-3) for x in at((Bs @ Hs + es).unsqueeze(-3)))
         products = (neg @ Hs.mT, pos @ Hs.mT) if bases else (Bs.mT @ neg, Bs.mT @ pos)
-        return apart(*products, B, H, bases)
+        return _apart(*products, H, bases)
 
     return halves
 
 
-def kullback_leibler(v: Tensor) -> Halves:
-    """b = 1; v: *b 1 f t."""
-
-    def halves(B: Tensor, H: Tensor, e: Tensor, bases: bool) -> Pair:
-        Bs, Hs, es = joined(B, H, e)
-        q = v.squeeze(-3) / (Bs @ Hs + es)
-        if bases:
-            return apart(q @ Hs.mT, Hs.sum(-1).unsqueeze(-2).expand_as(Bs), B, H, bases)
-        return apart(Bs.mT @ q, Bs.sum(-2).unsqueeze(-1).expand_as(Hs), B, H, bases)
-
-    return halves
+def _joined(B: Tensor, H: Tensor, e: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """All bases side by side, *b f nk; all activations, *b nk t; the floors' sum *b 1|f 1."""
+    return B.movedim(-3, -2).flatten(-2), H.flatten(-3, -2), e.sum(-3)
 
 
-def frobenius(v: Tensor) -> Halves:
-    """b = 2; v: *b 1 f t."""
-
-    def halves(B: Tensor, H: Tensor, e: Tensor, bases: bool) -> Pair:
-        Bs, Hs, es = joined(B, H, e)
-        x = v.squeeze(-3)
-        if bases:
-            return apart(x @ Hs.mT, Bs @ (Hs @ Hs.mT) + es * Hs.sum(-1).unsqueeze(-2), B, H, bases)
-        return apart(Bs.mT @ x, (Bs.mT @ Bs) @ Hs + (Bs.mT @ es.expand(*es.shape[:-2], Bs.shape[-2], 1)), B, H, bases)
-
-    return halves
-
+def _apart(neg: Tensor, pos: Tensor, H: Tensor, bases: bool) -> Pair:
+    """The shapes of B, or of H, again."""
+    n, k = H.shape[-3:-1]
+    if not bases:
+        return neg.unflatten(-2, (n, k)), pos.unflatten(-2, (n, k))
+    return neg.unflatten(-1, (n, k)).movedim(-2, -3), pos.unflatten(-1, (n, k)).movedim(-2, -3)

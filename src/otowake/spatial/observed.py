@@ -23,7 +23,7 @@ from otowake.divergence.beta import Beta
 from otowake.divergence.density import Density
 from otowake.linalg.safe import data_floor
 from otowake.ops import abs2
-from otowake.ops.factored import general
+from otowake.ops.factored import general, known
 
 
 class ObservedState(NamedTuple):
@@ -65,7 +65,7 @@ class Observed:
 
     def split(self, o: Float[Tensor, "*b 1 f t"], p: ObservedState) -> Split:
         whole = self.divergence.split(o)
-        factored = whole.factored or general(whole)
+        factored = general(whole) if whole.fused is None else known(o, whole.fused.slope)
         entropic = None if whole.entropic is None else lambda r: whole.entropic(r.sum(-3, keepdim=True))
         return Split(lambda r: whole(r.sum(-3, keepdim=True)), whole.powers, None, entropic, factored)
 
