@@ -2,7 +2,7 @@
 
 Cost numbers   three, (c, a, g): log r + rho(v / r) with rho'(q) = c (q + a)^g:   neg = c (q + a)^g q / r,  pos = 1 / r
                one, (b): beta divergence:   neg = v r^(b-2),  pos = r^(b-1);  b = 2 needs no r: (B H) Hᵀ = B (H Hᵀ)
-Products       factored_bases: neg Hᵀ and pos Hᵀ;  factored_activations: Bᵀ neg and Bᵀ pos;  stacked in front
+Products       factored_bases: neg Hᵀ and pos Hᵀ;  factored_activations: Bᵀ neg and Bᵀ pos; neg first
 """
 
 from collections.abc import Callable
@@ -31,12 +31,12 @@ def halves_of(v: Tensor, r: Tensor, cost: Tensor) -> Pair:
 
 def bases_definition(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> Tensor:
     neg, pos = halves_of(v, B @ H + e, cost)
-    return torch.stack([neg @ H.mT, pos @ H.mT])
+    return torch.stack([neg @ H.mT, pos @ H.mT], -3)
 
 
 def activations_definition(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> Tensor:
     neg, pos = halves_of(v, B @ H + e, cost)
-    return torch.stack([B.mT @ neg, B.mT @ pos])
+    return torch.stack([B.mT @ neg, B.mT @ pos], -3)
 
 
 def _suits(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> bool:
@@ -58,9 +58,9 @@ def _activations_kernel(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor
 
 _SCHEMA = "(Tensor v, Tensor B, Tensor H, Tensor e, Tensor cost) -> Tensor"
 factored_bases = Op("factored_bases", bases_definition, _bases_kernel, _SCHEMA, _suits)
-"""(v: *b f t, B: *b f k, H: *b k t, e: *b 1|f 1, cost: 1 or 3) -> 2 *b f k."""
+"""(v: *b f t, B: *b f k, H: *b k t, e: *b 1|f 1, cost: 1 or 3) -> *b 2 f k."""
 factored_activations = Op("factored_activations", activations_definition, _activations_kernel, _SCHEMA, _suits)
-"""The same arguments -> 2 *b k t."""
+"""The same arguments -> *b 2 k t."""
 
 
 def known(v: Tensor, cost: Tensor) -> Halves:
@@ -69,7 +69,7 @@ def known(v: Tensor, cost: Tensor) -> Halves:
     def halves(B: Tensor, H: Tensor, e: Tensor, bases: bool) -> Pair:
         Bs, Hs, es = _joined(B, H, e)
         op = factored_bases if bases else factored_activations
-        return _apart(*op(v.squeeze(-3), Bs, Hs, es, cost), H, bases)
+        return _apart(*op(v.squeeze(-3), Bs, Hs, es, cost).unbind(-3), H, bases)
 
     return halves
 

@@ -32,7 +32,7 @@ def _each(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor, one: Callabl
     out = np.zeros((len(vs), 2, *like.shape[-2:]), dtype=vs.dtype)
     for b in range(len(vs)):
         one(vs[b], Bs[b], Hs[b], es[b], cost.tolist(), out[b])
-    return result(out, v.shape[:-2]).movedim(-3, 0)
+    return result(out, v.shape[:-2])
 
 
 def _bases(v: Array, B: Array, H: Array, e: Array, cost: list[float], out: Array) -> None:
