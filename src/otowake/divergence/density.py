@@ -66,6 +66,12 @@ class Density(ABC):
         """Sum of log r + rho(q) over sources, bins and frames."""
         return torch.log(r.expand_as(v)).sum((-3, -2, -1)) + self.rho(*self.radius(v / r)).sum((-3, -2, -1))
 
+    def each(self, v: Power, r: Power) -> Power:
+        """log r + rho(v / r) of each bin."""
+        if self.axes:
+            raise OtowakeError(f"{self} has one cost for all bins of a frame; bins cannot be weighted one by one.")
+        return torch.log(r) + self.rho(v / r, 1)
+
     def split(self, v: Power) -> Split:
         """The split gradient of `cost` in r."""
 

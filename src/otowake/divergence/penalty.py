@@ -4,6 +4,7 @@ Cost       added to the likelihood; s_k = sum_f b_fk makes it blind to the scale
 Terms      of the bound of one factor in its change q:   pos q^high / high  -  neg log q  +  quad q^2 / 2
 
 `Sparse`      l sum_kt (s_k h_kt)^p                          Lp on H as if the columns of B added up to one
+`Elastic`     l1 sum A + l2 / 2 sum A^2                      plain shrinkage of B and of H
 `Smooth`      l sum_kt s_k^2 (h_kt - h_k,t-1)^2              neighbouring frames alike
 `Orthogonal`  mu sum_jk (f_jᵀ b_k)^2                         unlike given unit spectra f_j
 `Cosine`      mu sum_jk log( f_jᵀ b_k / |b_k| + eps )        the same by the angle: blind to the scale of b_k
@@ -80,6 +81,37 @@ class Sparse:
 
     def _terms(self, slope: Tensor) -> Terms:
         return Terms(pos=self.weight * self.p * slope, high=max(self.p, 1.0))
+
+
+@dataclass(frozen=True)
+class Elastic:
+    """Plain shrinkage, as scikit-learn has it: sums and squares of B and of H.
+
+    Args:
+        bases_weights, activations_weights: (l1, l2) of each.
+    """
+
+    bases_weights: tuple[float, float] = (0.0, 0.0)
+    activations_weights: tuple[float, float] = (0.0, 0.0)
+    scale_free = False
+    proved = True
+
+    def __post_init__(self) -> None:
+        for weight in (*self.bases_weights, *self.activations_weights):
+            _check_weight("Elastic", weight)
+
+    def cost(self, B: Bases, H: Activations) -> Cost:
+        pairs = ((B, self.bases_weights), (H, self.activations_weights))
+        return sum((l1 * A + l2 / 2 * A.square()).sum((-3, -2, -1)) for A, (l1, l2) in pairs)  # type: ignore[return-value]
+
+    def bases(self, B: Bases, H: Activations) -> Terms:
+        return self._terms(B, *self.bases_weights)
+
+    def activations(self, B: Bases, H: Activations) -> Terms:
+        return self._terms(H, *self.activations_weights)
+
+    def _terms(self, A: Tensor, l1: float, l2: float) -> Terms:
+        return Terms(pos=l1, quad=l2 * A if l2 else None)
 
 
 @dataclass(frozen=True)
@@ -211,6 +243,7 @@ def examples(bins: int) -> dict[str, Penalty]:
         "sparse-0.5": Sparse(0.3, 0.5),
         "sparse-1.5": Sparse(0.3, 1.5),
         "sparse-2": Sparse(0.3, 2.0),
+        "elastic": Elastic((0.2, 0.4), (0.3, 0.1)),
         "smooth": Smooth(0.3),
         "orthogonal": Orthogonal(F, 3.0),
         "orthogonal-gradient": Orthogonal(F, 3.0, "gradient"),

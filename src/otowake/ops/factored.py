@@ -69,7 +69,8 @@ def known(v: Tensor, cost: Tensor) -> Halves:
     def halves(B: Tensor, H: Tensor, e: Tensor, bases: bool) -> Pair:
         Bs, Hs, es = _joined(B, H, e)
         op = factored_bases if bases else factored_activations
-        return _apart(*op(v.squeeze(-3), Bs, Hs, es, cost).unbind(-3), H, bases)
+        neg, pos = op(v.squeeze(-3), Bs, Hs, es, cost).unbind(-3)
+        return _apart(neg, pos, H, bases)
 
     return halves
 
