@@ -1,6 +1,6 @@
 """The face of scikit-learn: `from otowake.sklearn import NMF` in place of `from sklearn.decomposition import NMF`.
 
-X ~ W H with samples in rows.  What is named as in scikit-learn means the same; beyond it there are missing values (NaN),
+X ~ W H with samples in rows.  What is named as in scikit-learn means the same; beyond it: missing values (NaN),
 weights, every divergence, penalties, updates, and any device.  Needs `pip install 'otowake[sklearn]'`.
 """
 

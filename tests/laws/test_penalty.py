@@ -29,11 +29,8 @@ def test_terms_are_the_derivative(name):
         if terms is None:
             assert slope is None or not slope.any()
             continue
-        parts = (
-            [torch.as_tensor(x).expand_as(factor) for x in (terms.neg, terms.pos, terms.quad or 0.0)]
-            if (terms.quad is None)
-            else [torch.as_tensor(x).expand_as(factor) for x in (terms.neg, terms.pos, terms.quad)]
-        )
+        quad = 0.0 if terms.quad is None else terms.quad
+        parts = [torch.as_tensor(x, dtype=torch.float64).expand_as(factor) for x in (terms.neg, terms.pos, quad)]
         assert all(bool((x >= 0).all()) for x in parts)
         torch.testing.assert_close(parts[1] + parts[2] - parts[0], slope, rtol=1e-9, atol=1e-11)
 
