@@ -25,7 +25,7 @@ from torch import Tensor
 from otowake.core.errors import OtowakeError
 from otowake.core.random import uniform
 from otowake.core.types import Cost, Images, Mixture, Spec
-from otowake.linalg.safe import divide, modulus, rooted, tiny
+from otowake.linalg.safe import divide, polar, rooted, tiny
 from otowake.ops import abs2
 
 _AT_ONCE = 2**16
@@ -55,7 +55,7 @@ class ComplexNmf:
 
     sources: int = 8
     bases: int = 1
-    sparsity: float = 0.1
+    sparsity: float = 1.0
     shape: float = 1.2
     spread: float = 1.0
     proved = True
@@ -67,7 +67,7 @@ class ComplexNmf:
                 f"{self.sources} and {self.bases}."
             )
         if not 0 <= self.sparsity < math.inf:
-            raise OtowakeError(f"ComplexNmf: the sparsity must be 0 or more, got {self.sparsity:g}; try 0.1.")
+            raise OtowakeError(f"ComplexNmf: the sparsity must be 0 or more, got {self.sparsity:g}; try 1.")
         if not 0 < self.shape <= 2:
             raise OtowakeError(f"ComplexNmf: the shape must be above 0 and at most 2, got {self.shape:g}; try 1.2.")
         if not 0 <= self.spread <= 1:
@@ -95,9 +95,10 @@ class ComplexNmf:
         """The mixture's, turned by +-spread pi; where a bin is real in all frames (0 Hz, Nyquist) it stays real."""
         x = X.resolve_conj().unsqueeze(-3)
         u = uniform(seed, (self.sources, self.bases, *X.shape[-2:]), X.real, stream=2, low=0.0)
-        turn = torch.polar(torch.ones_like(u), math.pi * self.spread * (2 * u - 1))
-        side = torch.where(turn.real < 0, -1.0, 1.0).to(turn.dtype)
-        return polar(x, torch.ones_like(x))[0] * torch.where((x.imag == 0).all(-1, keepdim=True), side, turn)
+        angle, real = math.pi * self.spread * (2 * u - 1), (x.imag == 0).all(-1, keepdim=True)
+        across = torch.where(real, torch.where(angle.abs() > math.pi / 2, -1.0, 1.0), angle.cos())
+        turn = torch.complex(across, torch.where(real, 0.0, angle.sin()))
+        return polar(x, torch.ones_like(x))[0] * turn
 
     def weight(self, X: Mixture) -> Float[Tensor, "*b 1 1"]:
         """w: 2 w sum_nkt (l h)^p is `sparsity` sum_ft |x|^2 where every l h = F rms(x) / sqrt(components)."""
@@ -111,9 +112,12 @@ class ComplexNmf:
         toll = (w * p * rooted(B.sum(-2), p - 1) * rooted(H, p).sum(-1)).unsqueeze(-2)
         size = max(1, _AT_ONCE * bins // max(1, E.numel()))
         cuts = [slice(i, i + size) for i in range(0, bins, size)]
-        parts = [swept(X[..., i, :], B[..., i, :], H, E[..., i, :], toll) for i in cuts]
-        B, E = torch.cat([part.B for part in parts], -2), torch.cat([part.E for part in parts], -2)
-        over, under = torch.stack([part.over for part in parts]).sum(0), torch.stack([part.under for part in parts]).sum(0)
+        parts, over, under = [], torch.zeros_like(H), torch.zeros_like(H)
+        for i in cuts:
+            part = swept(X[..., i, :], B[..., i, :], H, E[..., i, :], toll)
+            over, under = over + part.over, under + part.under
+            parts.append((part.B, part.E))
+        B, E = (torch.cat(x, -2) for x in zip(*parts))
         level = B.sum(-2).unsqueeze(-1)
         H = H * divide(over, under + w.unsqueeze(-1) * p * rooted(level, p) * rooted(H, p - 1))
         level = torch.where(level > 0, level, torch.ones_like(level))
@@ -126,8 +130,10 @@ class ComplexNmf:
 
     def components(self, s: ComplexNmfState) -> Spec:
         """sum_k c_nk: each source as it is modelled."""
-        B, H, E = s
-        return torch.stack([B[..., k, None] * H[..., k, None, :] * E[..., k, :, :] for k in range(self.bases)]).sum(0)
+        c = torch.zeros_like(s.E[..., 0, :, :])
+        for k in range(self.bases):
+            c = torch.addcmul(c, s.B[..., k, None] * s.H[..., k, None, :], s.E[..., k, :, :])
+        return c
 
     def images(self, X: Mixture, s: ComplexNmfState, microphones: Sequence[int]) -> Images:
         c, a = self.components(s), s.B @ s.H
@@ -173,9 +179,3 @@ def drawn(
     s = (B @ H).sum(-3, keepdim=True)
     d = X - (B.mT.unsqueeze(-1) * H.unsqueeze(-2) * E).sum((-4, -3)).unsqueeze(-3)
     return s, torch.addcmul(d.unsqueeze(-3), s.unsqueeze(-3), E)
-
-
-def polar(u: Tensor, E: Tensor) -> tuple[Tensor, Tensor]:
-    """(u / |u|, |u|); the old phase E where u = 0: there every phase is as good."""
-    size = modulus(u)
-    return torch.where(size > tiny(size), torch.complex(u.real / size, u.imag / size), E), size

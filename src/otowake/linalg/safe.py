@@ -72,9 +72,15 @@ def rooted(q: Tensor, x: float) -> Tensor:
     return q.clamp_min(tiny(q)) ** x
 
 
-def modulus(u: Tensor) -> Tensor:
-    """|u| of complex numbers, at least the smallest normal number, with a finite slope everywhere."""
-    return torch.hypot(u.real.abs().clamp_min(tiny(u.real)), u.imag.abs())  # of strided views it takes ten times longer
+def polar(u: Tensor, old: Tensor) -> tuple[Tensor, Tensor]:
+    """(u / |u|, |u|) of complex numbers, and the old phase where |u| is next to nothing; with finite slopes everywhere.
+
+    Parts are copied first (abs): hypot is several times slower on views.
+    """
+    least = tiny(u.real)
+    size = torch.hypot(u.real.abs().clamp_min(least), u.imag.abs())
+    sure = size > least / torch.finfo(u.dtype).eps
+    return torch.where(sure, torch.complex(u.real / size, u.imag / size), old), size
 
 
 def loaded(V: Tensor) -> Tensor:
