@@ -90,7 +90,7 @@ def nmf(sources: int = 8, beta: float = 0.0, power: float = 2.0, bases: int = 1)
 
 @_recipe(
     "One channel as a sum of spectral patterns that keep their own phases, so that sounds may cancel each other.",
-    "a mono recording of few sounds that overlap in the same bins, where nmf shares each bin out; slower than nmf",
+    "a mono recording of few sounds that overlap in the same bins; several times slower than nmf, which comes first",
     "H. Kameoka, N. Ono, K. Kashino, S. Sagayama, Complex NMF: a new sparse representation for acoustic signals, 2009",
     takes="one",
     frame=0.064,
