@@ -90,6 +90,9 @@ _BY_NAME: dict[str, dict[str, Any]] = {
     "bases": {"3": 3},
     "domain": {"1": 1.0, "0.5": 0.5},
     "shared": {"5": 5},
+    "sparsity": {"0": 0.0, "30": 30.0},
+    "shape": {"0.3": 0.3, "1": 1.0, "2": 2.0},
+    "spread": {"0": 0.0, "0.3": 0.3},
 }
 _ALWAYS: dict[str, Any] = {"sources": 2, "stft": STFT, "warm": 5, "start": 2}
 _MICS = {"one": 1, "square": 3, "more": 4}

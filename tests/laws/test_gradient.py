@@ -1,13 +1,15 @@
 """Five steps can be differentiated: the gradient in the initial state agrees with finite differences.
 
-Networks that are trained through `step` rest on this.  Compared along random directions of B, H and W together; central
-differences in float64 with a step of 1e-5, once halved and extrapolated, are good to about 1e-9 of the slope.
+Networks that are trained through `step` rest on this.  Compared along random directions of B, H and W (or phases)
+together; central differences in float64 with a step of 1e-5, once halved and extrapolated, are good to about 1e-9 of
+the slope.
 """
 
 import pytest
 import torch
 from cases import ALL_DENSITIES, STFT, fitting, generator, mixture, normal, ran
 
+from otowake.complex_nmf import ComplexNmf
 from otowake.core.separator import Separator
 from otowake.core.state import rebuilt, tensors
 from otowake.divergence.beta import DIVERGENCES
@@ -21,7 +23,7 @@ from otowake.spatial.overdetermined import Overdetermined
 
 STEPS = 5
 FIT = [(density, demix) for density in ALL_DENSITIES for demix in fitting(ALL_DENSITIES[density])]
-MOVED = ("z.B", "z.H", "z.Z", "z.r", "p.W")
+MOVED = ("z.B", "z.H", "z.Z", "z.r", "p.W", "B", "H", "E")
 
 
 def check(method, X, free=MOVED):
@@ -75,6 +77,26 @@ def test_every_source_model(source, density):
 @pytest.mark.parametrize("divergence", DIVERGENCES)
 def test_factorisation(divergence):
     check(Separator(Nmf(2), Observed(DIVERGENCES[divergence], 2)), mixture(75, 1, bins=4, frames=30, sources=2))
+
+
+@pytest.mark.parametrize("shape", [0.5, 1.2, 2.0])
+@pytest.mark.parametrize("sparsity", [0.0, 1.0])
+def test_complex_factorisation(sparsity, shape):
+    check(ComplexNmf(2, 2, sparsity, shape), mixture(78, 1, bins=4, frames=30, sources=2))
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0])
+@pytest.mark.parametrize("sources", [1, 3])
+def test_silent_bins_and_frames_leave_gradients_of_phases_finite(sources, spread):
+    X = mixture(79, 1, bins=4, frames=30, sources=2)
+    X[:, 1] = 0
+    X[..., 5:9] = 0
+    method = ComplexNmf(sources, 1, spread=spread)
+    start = tensors(method.init(X))
+    leaves = {name: x.clone().requires_grad_() for name, x in start.items()}
+    s = ran(method, X, STEPS, rebuilt(method.init(X), leaves))
+    end = method.cost(X, s) + method.images(X, s, (0,)).abs().sum()
+    assert all(slope.isfinite().all() for slope in torch.autograd.grad(end, list(leaves.values())))
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,8 @@ def separate(
         typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the method; may be repeated."),
     ] = None,
     sources: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Number of sources. [default: one a microphone; 8 for nmf]")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Number of sources. [default: one a microphone; 8 for one channel]"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="S", help="Of the random start.")] = 0,
     iterations: Annotated[

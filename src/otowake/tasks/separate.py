@@ -100,7 +100,7 @@ def separate(
     watch: Callable[[Progress], None] | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Separation:
-    """Separate a recording of several microphones (or, with method "nmf", of one) into its sounds.
+    """Separate a recording of several microphones (or, with methods such as "nmf", of one) into its sounds.
 
     Args:
         x: (channels, samples) floating point, NumPy or torch; batch axes may stand in front.  Never modified.
