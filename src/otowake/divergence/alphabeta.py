@@ -5,7 +5,7 @@ Cost     d(v | r) = -[ v^a r^b - a v^(a+b) / (a+b) - b r^(a+b) / (a+b) ] / (a b)
 Split    a > 0:  neg = v^a r^(b-1) / a,  pos = r^(a+b-1) / a;   a < 0: the two change places and signs
 Powers   b and a + b, in order of size
 
-Source   Cichocki, Cruces, Amari 2011; the powers as in docs/papers/divergences.md, equation 8.
+Source   Cichocki, Cruces, Amari 2011; equation numbers: docs/papers/divergences.md, 1 to 4.
 """
 
 from dataclasses import dataclass

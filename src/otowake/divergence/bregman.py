@@ -6,11 +6,11 @@ Powers   1 + low and 2 + high, where low <= s psi'(s) / psi(s) <= high: a theore
 
 `DualKl`  d = r log(r / v) - r + v, the model first: no powers, its factors move by exp( <log(v / r)> )
 
-Source   Bregman 1967; the integral and the exponent: docs/papers/divergences.md, equations 4 and 10.
+Source   Dhillon & Sra 2005 (the cost and its split); docs/papers/divergences.md, equations 5 to 8.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import torch
@@ -38,10 +38,10 @@ class Bregman:
             powers, 1e-11 for bends as soft as 1 / (1 + s), 1e-6 for 1 / (1 + s^2), which 128 bring to 1e-11.
     """
 
-    psi: Curve
+    psi: Curve = field(repr=False)
     low: float
     high: float
-    phi: tuple[Curve, Curve] | None = None
+    phi: tuple[Curve, Curve] | None = field(default=None, repr=False)
     nodes: int = 64
 
     def __post_init__(self) -> None:

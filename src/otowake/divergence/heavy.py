@@ -9,7 +9,7 @@ Powers   0 and 1
 4 / nu times as far as there (3 / nu times in domain 1): it is the better one below nu = 3, and stalls for large nu.
 
 Source   Liutkus, FitzGerald, Badeau 2015: Cauchy-NMF is nu = 1 in domain 1, where r = 2 R^2; for any nu
-         docs/papers/divergences.md, equation 12.
+         docs/papers/divergences.md, equations 9 to 11.
 """
 
 from dataclasses import dataclass
