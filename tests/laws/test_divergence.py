@@ -116,7 +116,9 @@ def test_alpha_near_zero_is_dual_kullback_leibler(vr):
     """The cost, and one step of a factorisation: ratios to the power 1 / a go to the exponential."""
     v, r = vr
     X = torch.sqrt(v[:1] / v[:1].mean()).to(torch.complex128)
-    ends = [ran(Separator(Nmf(3), Observed(d)), X, 3).z.H for d in (DualKl(), AlphaBeta(0.01, 1), AlphaBeta(0.001, 1))]
+    ends = [
+        ran(Separator(Nmf(3), Observed(d)), X, 3).z.H for d in (DualKl(), AlphaBeta(0.01, 1.0), AlphaBeta(0.001, 1.0))
+    ]
     gaps = [float((end - ends[0]).norm()) for end in ends[1:]]
     assert gaps[0] / gaps[1] == pytest.approx(10, rel=0.1)
     gaps = [float(AlphaBeta(a, 1.0).cost(v, r) - DualKl().cost(v, r)) for a in (0.01, 0.001)]
@@ -139,10 +141,17 @@ def test_beta_is_bregman_of_a_power(b, vr):
 @pytest.mark.parametrize(
     ("psi", "low", "high", "phi", "nodes", "tolerance"),
     [
-        (lambda s: s**-2 + 1, -2, 0, (lambda s: s**2 / 2 - torch.log(s), lambda s: s - 1 / s), 64, 1e-11),
-        (lambda s: 1 / (1 + s), -1, 0, (lambda s: (1 + s) * torch.log1p(s), lambda s: torch.log1p(s) + 1), 64, 1e-11),
-        (lambda s: 1 / (1 + s**2), -2, 0, (lambda s: s * s.atan() - (s**2).log1p() / 2, torch.atan), 64, 1e-6),
-        (lambda s: 1 / (1 + s**2), -2, 0, (lambda s: s * s.atan() - (s**2).log1p() / 2, torch.atan), 128, 1e-10),
+        (lambda s: s**-2 + 1, -2.0, 0.0, (lambda s: s**2 / 2 - torch.log(s), lambda s: s - 1 / s), 64, 1e-11),
+        (
+            lambda s: 1 / (1 + s),
+            -1.0,
+            0.0,
+            (lambda s: (1 + s) * torch.log1p(s), lambda s: torch.log1p(s) + 1),
+            64,
+            1e-11,
+        ),
+        (lambda s: 1 / (1 + s**2), -2.0, 0.0, (lambda s: s * s.atan() - (s**2).log1p() / 2, torch.atan), 64, 1e-6),
+        (lambda s: 1 / (1 + s**2), -2.0, 0.0, (lambda s: s * s.atan() - (s**2).log1p() / 2, torch.atan), 128, 1e-10),
     ],
     ids=["powers", "soft", "sharp", "sharp, more nodes"],
 )
@@ -190,7 +199,7 @@ def sigmoids(seed, low, high, units=6):
     return psi
 
 
-SLOPES = [(-2, -1), (-2, 0), (-3, -2), (-1, 0), (-4, 1), (0, 1), (-1.5, -0.5)]
+SLOPES = [(-2.0, -1.0), (-2.0, 0.0), (-3.0, -2.0), (-1.0, 0.0), (-4.0, 1.0), (0.0, 1.0), (-1.5, -0.5)]
 
 
 @pytest.mark.parametrize(("low", "high"), SLOPES)

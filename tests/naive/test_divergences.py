@@ -73,7 +73,7 @@ def test_alpha_and_beta(a, b):
             return (over / under) ** (1 / (max(a + b, 1) - min(b, 1)))
         return (under / over) ** (1 / (max(b, 1) - min(a + b, 1)))
 
-    X, s = same(AlphaBeta(a, b), change)
+    X, s = same(AlphaBeta(float(a), float(b)), change)
     P, R = np.abs(X[0].numpy()) ** 2, product(*(u.numpy() for u in s.z))
     cost = 0.0
     for f in range(4):
@@ -85,7 +85,7 @@ def test_alpha_and_beta(a, b):
                 cost += (math.log(x**a / p**a) + p**a / x**a - 1) / a**2
             else:
                 cost += -(p**a * x**b - a / (a + b) * p ** (a + b) - b / (a + b) * x ** (a + b)) / (a * b)
-    method = Separator(Nmf(2), Observed(AlphaBeta(a, b), 2))
+    method = Separator(Nmf(2), Observed(AlphaBeta(float(a), float(b)), 2))
     assert float(method.cost(X, s)) == pytest.approx(cost, rel=1e-9)
 
 

@@ -75,6 +75,7 @@ class Split:
             raise OtowakeError(f"{model} moves by ratios, the dual Kullback-Leibler divergence does not; use Nmf.")
 
 
+@runtime_checkable
 class Divergence(Protocol):
     """What is small when r explains v: `cost` sums over sources, bins and frames, `split` is its derivative in r."""
 
