@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from otowake.complex_nmf import ComplexNmf
-from otowake.core.method import Method
+from otowake.core.method import Divergence, Method
 from otowake.core.separator import Separator
 from otowake.core.wrap import Grouped, Started, Warm
 from otowake.divergence.beta import Beta
@@ -18,6 +18,7 @@ from otowake.source.flat import Flat
 from otowake.source.frame import Frame
 from otowake.source.nmf import Nmf
 from otowake.source.partitioned import Partitioned
+from otowake.source.step import Rule, mm
 from otowake.spatial.consistent import Consistent
 from otowake.spatial.demix import GIP, Demix, ip1
 from otowake.spatial.determined import Determined
@@ -76,16 +77,26 @@ def _recipe(
     "C. Fevotte, N. Bertin, J.-L. Durrieu, Nonnegative matrix factorization with the Itakura-Saito divergence, 2009",
     takes="one",
 )
-def nmf(sources: int = 8, beta: float = 0.0, power: float = 2.0, bases: int = 1) -> Method:
+def nmf(
+    sources: int = 8,
+    divergence: Divergence = Beta(0.0),  # noqa: B008 - frozen
+    power: float = 2.0,
+    bases: int = 1,
+    domain: float = 2.0,
+    rule: Rule = mm,
+) -> Method:
     """NMF of a spectrogram.
 
     Args:
         sources: how many patterns to find; each becomes an output.
-        beta: the divergence: 0 Itakura-Saito, 1 Kullback-Leibler, 2 Frobenius, or any number between and beyond.
-        power: which power of the magnitude is factorised: 2 suits beta = 0, 1 suits beta = 1.
+        divergence: what is small when the patterns explain the recording; with power 2, is suits most sounds, t:NU and
+            cauchy forgive clicks.
+        power: v = |x|^power is explained: 2 suits is and densities, 1 suits kl and euclid.
         bases: spectra a source.
+        domain: power of the amplitude in which spectra add up where v is a power: 2 power, 1 amplitude (Cauchy-NMF).
+        rule: how far an update goes: mm, me (further, also proved) or heuristic.
     """
-    return Separator(Nmf(bases), Observed(Beta(beta), sources, power))
+    return Separator(Nmf(bases, domain, rule), Observed(divergence, sources, power))
 
 
 @_recipe(

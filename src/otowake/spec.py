@@ -9,9 +9,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, get_type_hints
 
 from otowake.core.errors import OtowakeError
+from otowake.core.method import Divergence
+from otowake.divergence.alphabeta import AlphaBeta, DualIs, Hellinger
+from otowake.divergence.beta import Beta
+from otowake.divergence.bregman import DualKl
 from otowake.divergence.density import GGD, Cauchy, Density, Gauss, Laplace, StudentT
+from otowake.divergence.heavy import HeavyT, students_t
 from otowake.recipes import RECIPES, Recipe
 from otowake.signal.stft import Stft
+from otowake.source.step import RULES, Rule
 from otowake.spatial.demix import DEMIXES, Demix
 
 GIVEN = ("sources", "stft")
@@ -65,17 +71,21 @@ def parse_settings(chosen: Recipe, settings: Mapping[str, str]) -> dict[str, Any
 
 def show(value: Any) -> str:
     """A part or number as the string that `parse_settings` reads."""
-    if isinstance(value, StudentT):
+    for name, part in {**DEMIXES, **RULES, **_PLAIN}.items():
+        if part is value or (part == value and name in _PLAIN):
+            return name
+    if isinstance(value, StudentT | HeavyT):
         return "cauchy" if value.nu == 1 else f"t:{value.nu:g}"
     if isinstance(value, GGD):
         return f"ggd:{value.shape:g}"
+    if isinstance(value, Beta):
+        return f"beta:{value.b:g}"
+    if isinstance(value, AlphaBeta):
+        return f"ab:{value.a:g},{value.b:g}"
     if isinstance(value, Gauss | Laplace):
         return type(value).__name__.lower()
     if isinstance(value, Stft):
         return f"{value.n_fft}/{value.hop}"
-    for name, part in DEMIXES.items():
-        if part is value:
-            return name
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -96,6 +106,32 @@ def _density(text: str) -> Density:
     return {"gauss": Gauss, "laplace": Laplace, "cauchy": Cauchy}[name]()
 
 
+_PLAIN: dict[str, Divergence] = {
+    "is": Beta(0.0),
+    "kl": Beta(1.0),
+    "euclid": Beta(2.0),
+    "frobenius": Beta(2.0),
+    "hellinger": Hellinger(),
+    "dual-kl": DualKl(),
+    "dual-is": DualIs(),
+}
+"""Divergences without a number; of two names for one, the first is the usual one."""
+
+
+def _divergence(text: str) -> Divergence:
+    text = text.strip().lower()
+    name, _, numbers = text.partition(":")
+    if text in _PLAIN:
+        return _PLAIN[text]
+    if name == "beta":
+        return Beta(float(numbers))
+    if name == "ab":
+        a, b = numbers.split(",")
+        return AlphaBeta(float(a), float(b))
+    density = _density(text)
+    return students_t(density.nu) if isinstance(density, StudentT) else density
+
+
 def _whole(text: str) -> int:
     return int(text.strip())
 
@@ -109,6 +145,11 @@ _KINDS: dict[Any, _Kind] = {
     int: _Kind("a whole number", _whole),
     float: _Kind("a number", float),
     Density: _Kind("gauss, laplace, cauchy, t:NU or ggd:SHAPE", _density),
+    Divergence: _Kind(
+        "is, kl, euclid, beta:B, ab:A,B, hellinger, dual-kl, dual-is, gauss, laplace, cauchy, t:NU or ggd:SHAPE",
+        _divergence,
+    ),
+    Rule: _Kind(", ".join(RULES), lambda text: RULES[text.strip().lower()]),
     Demix: _Kind(", ".join(DEMIXES), lambda text: DEMIXES[text.strip().lower()]),
 }
 

@@ -10,14 +10,15 @@ from typing import Any, NamedTuple, get_type_hints
 import torch
 
 from otowake.core.errors import OtowakeError
-from otowake.core.method import Method
+from otowake.core.method import Divergence, Method
 from otowake.core.separator import Separator
 from otowake.core.wrap import Warm
-from otowake.divergence.beta import DIVERGENCES
+from otowake.divergence import DIVERGENCES
 from otowake.divergence.density import DENSITIES, Density, Pooled
 from otowake.recipes import RECIPES
 from otowake.signal.stft import Stft
 from otowake.source import SOURCES
+from otowake.source.step import RULES, Rule
 from otowake.spatial.demix import DEMIXES, GIP, Demix
 from otowake.spatial.determined import Determined
 
@@ -83,9 +84,13 @@ def problem(case: Case, seed: int, **sizes: int) -> torch.Tensor:
 
 # ---- methods ----------------------------------------------------------------------------------------------------
 
-_BY_TYPE: dict[Any, dict[str, Any]] = {Density: dict(DENSITIES), Demix: dict(DEMIXES)}
+_BY_TYPE: dict[Any, dict[str, Any]] = {
+    Density: dict(DENSITIES),
+    Demix: dict(DEMIXES),
+    Divergence: {**DIVERGENCES, **DENSITIES},
+    Rule: dict(RULES),
+}
 _BY_NAME: dict[str, dict[str, Any]] = {
-    "beta": {name: d.b for name, d in DIVERGENCES.items()},
     "power": {"1": 1.0},
     "bases": {"3": 3},
     "domain": {"1": 1.0, "0.5": 0.5},

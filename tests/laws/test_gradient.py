@@ -12,7 +12,7 @@ from cases import ALL_DENSITIES, STFT, fitting, generator, mixture, normal, ran
 from otowake.complex_nmf import ComplexNmf
 from otowake.core.separator import Separator
 from otowake.core.state import rebuilt, tensors
-from otowake.divergence.beta import DIVERGENCES
+from otowake.divergence import DIVERGENCES
 from otowake.divergence.density import Gauss, Laplace, Pooled, StudentT
 from otowake.source import SOURCES, Nmf
 from otowake.spatial.consistent import Consistent

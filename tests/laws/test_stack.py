@@ -41,6 +41,10 @@ def test_descent_and_what_is_known_stays(penalty, divergence):
     m = semi(penalties, DIVERGENCES[divergence])
     assert m.proved
     s = m.init(X, 0)
+    if penalties and divergence == "dual-kl":
+        with pytest.raises(OtowakeError, match="no penalties"):
+            m.step(X, s)
+        return
     cost = m.cost(X, s)
     for _ in range(25):
         s = m.step(X, s)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
 
+from otowake.core.errors import OtowakeError
 from otowake.core.types import Cost, Gain, Half, Images, Mixture, Power, Spec
 
 
@@ -64,8 +65,23 @@ class Split:
 
         For beta divergences it is Nakano's and Fevotte's (2010, 2011) exponent; for log r + rho(v/r), p / (p + 2).
         """
+        self.by_ratios("This source model")
         low, high = self.reach(s)
         return 1.0 / (high - low)
+
+    def by_ratios(self, model: str) -> None:
+        """Refuse a cost that multiplicative updates by ratios have no exponent for."""
+        if self.entropic is not None:
+            raise OtowakeError(f"{model} moves by ratios, the dual Kullback-Leibler divergence does not; use Nmf.")
+
+
+@runtime_checkable
+class Divergence(Protocol):
+    """What is small when r explains v: `cost` sums over sources, bins and frames, `split` is its derivative in r."""
+
+    def cost(self, v: Power, r: Power) -> Cost: ...
+    def each(self, v: Power, r: Power) -> Power: ...
+    def split(self, v: Power) -> Split: ...
 
 
 @runtime_checkable

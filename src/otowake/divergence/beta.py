@@ -60,15 +60,3 @@ class Beta:
     def _slope(self) -> Tensor:
         """As kernels know it: Itakura-Saito is the Gaussian density's cost."""
         return torch.tensor([1.0, 0.0, 0.0] if self.b == 0 else [self.b], dtype=torch.float64)
-
-
-DIVERGENCES: dict[str, Beta] = {
-    "is": Beta(0.0),
-    "kl": Beta(1.0),
-    "frobenius": Beta(2.0),
-    "beta-1": Beta(-1.0),
-    "beta0.5": Beta(0.5),
-    "beta1.5": Beta(1.5),
-    "beta3": Beta(3.0),
-}
-"""Every divergence that the laws are tried with."""

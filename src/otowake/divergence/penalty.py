@@ -13,7 +13,7 @@ Source     bounds: docs/papers/penalties.md;  Orthogonal, Cosine: docs/papers/ps
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -38,6 +38,7 @@ class Terms(NamedTuple):
     high: float = 1.0
 
 
+@runtime_checkable
 class Penalty(Protocol):
     """A cost of the factors and its bounds; `scale_free`: B D and D^-1 H cost the same; `proved`: bounds they are."""
 

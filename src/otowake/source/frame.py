@@ -44,6 +44,7 @@ class Frame:
         return 0.0
 
     def update(self, z: FrameState, split: Split) -> FrameState:
+        split.by_ratios("Frame")
         low, high = split.powers
         neg, pos = split(z.r)
         a, c = ((G * z.r).mean(-2, keepdim=True) for G in (neg, pos))  # r differs over f after a gain for each bin

@@ -134,15 +134,17 @@ class Nmf:
         return self.rule(_joined(*halves, low, high, terms))
 
     def _ratio(self, z: NmfState, split: Split, bases: bool) -> Tensor:
-        if self.domain == 2 and split.fused is not None:
+        if self.domain == 2 and split.fused is not None and len(split.fused.slope) == 3:
             v, slope = split.fused
             return (bases_ratio if bases else gains_ratio)(v, *z, slope)
         neg, pos = pulled_back(self.psd(z), split, self.domain)
         return factor_ratio(neg, pos, z.H) if bases else factor_ratio(neg.mT, pos.mT, z.B.mT).mT
 
     def _entropic(self, z: NmfState, split: Split, bases: bool, terms: list[Terms]) -> Tensor:
-        if terms or self.domain != 2 or split.entropic is None:
-            raise OtowakeError("The dual Kullback-Leibler divergence takes no penalties, and domain 2 only.")
+        if terms or self.domain != 2 or self.rule is not mm or split.entropic is None:
+            raise OtowakeError(
+                "The dual Kullback-Leibler divergence takes no penalties, and domain 2 and rule mm only."
+            )
         r = self.psd(z)
         neg, pos = split(r)
         change, weight = self._halves((neg - pos, split.entropic(r).expand_as(r)), z, bases)

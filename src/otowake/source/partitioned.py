@@ -66,6 +66,7 @@ class Partitioned:
         return 0.0
 
     def update(self, z: PartitionedState, split: Split) -> PartitionedState:
+        split.by_ratios("Partitioned")
         x = split.exponent(2 / self.domain)
         a, c = ((G * z.B.unsqueeze(-3)).sum(-2) for G in self._with_activations(z, split))
         z = _dealt(z._replace(Z=z.Z * rooted(divide(a, c), x)))

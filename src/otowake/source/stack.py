@@ -61,12 +61,16 @@ class Stack:
 def _part(split: Split, powers: list[Power], n: int) -> Split:
     """The split gradient of source n, the others being what they are."""
 
+    def whole(r: Power) -> Power:
+        return _together([*powers[:n], r, *powers[n + 1 :]])
+
     def at(r: Power) -> SplitGradient:
-        neg, pos = split(_together([*powers[:n], r, *powers[n + 1 :]]))
+        neg, pos = split(whole(r))
         return SplitGradient(_of(neg, n), _of(pos, n))
 
+    entropic = split.entropic
     fused = None if split.fused is None else Fused(_of(split.fused.v, n), split.fused.slope)
-    return Split(at, split.powers, fused)
+    return Split(at, split.powers, fused, None if entropic is None else lambda r: _of(entropic(whole(r)), n))
 
 
 def _together(powers: list[Power]) -> Power:

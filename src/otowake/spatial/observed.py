@@ -1,7 +1,7 @@
 """One channel, several sources in it: nonnegative matrix factorisation of a spectrogram.
 
 Model    v_ft = |x_ft|^power is explained by sum_n r_nft
-Cost     sum_ft d(v | sum_n r_n)             d: a `Beta` divergence or a `Density`
+Cost     sum_ft d(v | sum_n r_n)             d: a divergence (`divergence/`) or a density
 Split    that of d at sum_n r_n, the same for every source
 Images   c_nft = x_ft r_nft / sum_n r_nft    (Wiener): they add up to x exactly
 
@@ -17,10 +17,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from otowake.core.errors import OtowakeError
-from otowake.core.method import Split
+from otowake.core.method import Divergence, Split
 from otowake.core.types import Cost, Gain, Images, Mixture, Power
 from otowake.divergence.beta import Beta
-from otowake.divergence.density import Density
 from otowake.linalg.safe import data_floor
 from otowake.ops import abs2
 from otowake.ops.factored import general, known
@@ -42,7 +41,7 @@ class Observed:
         power_of_v: v = |x|^power: 2 with Itakura-Saito and densities, 1 is usual with Kullback-Leibler.
     """
 
-    divergence: Beta | Density = Beta(0.0)
+    divergence: Divergence = Beta(0.0)
     sources: int = 1
     power_of_v: float = 2.0
     proved = True
