@@ -36,6 +36,10 @@ class HeavyT:
         """That of `StudentT`."""
         return StudentT(self.nu).cost(v, r)
 
+    def each(self, v: Power, r: Power) -> Power:
+        """That of `StudentT`."""
+        return StudentT(self.nu).each(v, r)
+
     def split(self, v: Power) -> Split:
         """The split gradient of `cost` in r."""
         half = self.nu / 2
