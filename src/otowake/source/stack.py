@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Fused, SourceModel, Split, SplitGradient
@@ -73,7 +74,7 @@ def _part(split: Split, powers: list[Power], n: int) -> Split:
     return Split(at, split.powers, fused, None if entropic is None else lambda r: _of(entropic(whole(r)), n))
 
 
-def _together(powers: list[Power]) -> Power:
+def _together(powers: list[Tensor]) -> Tensor:
     """One tensor, where some parts may hold for all bins or frames."""
     f, t = (max(r.shape[axis] for r in powers) for axis in (-2, -1))
     return torch.cat([r.expand(*r.shape[:-2], f, t) for r in powers], -3)
