@@ -1,10 +1,10 @@
 """The shapes of the house, by name.  Letters and axes: NOTATION.md."""
 
-from jaxtyping import Bool, Complex, Float
+from jaxtyping import Bool, Complex, Float, Inexact
 from torch import Tensor
 
-Mixture = Complex[Tensor, "*b m f t"]
-"""X: what the microphones heard."""
+Mixture = Inexact[Tensor, "*b m f t"]
+"""X: what the microphones heard; real where `Observed` factorises data that have no phases."""
 Spec = Complex[Tensor, "*b n f t"]
 """Y: one spectrogram a source."""
 Power = Float[Tensor, "*b n #f #t"]

@@ -62,7 +62,7 @@ class Stack:
 def _part(split: Split, powers: list[Power], n: int) -> Split:
     """The split gradient of source n, the others being what they are."""
 
-    def whole(r: Power) -> Power:
+    def whole(r: Tensor) -> Tensor:
         return _together([*powers[:n], r, *powers[n + 1 :]])
 
     def at(r: Power) -> SplitGradient:
