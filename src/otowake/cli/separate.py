@@ -77,7 +77,7 @@ def separate(
     say_what_happens(verbose)
     prepare_process()
     jobs = planned([tuple(files)] if stack else [(file,) for file in files], out, "separated", files)
-    options = {
+    options: dict[str, Any] = {
         "sources": sources, "seed": seed, "iterations": iterations, "stft": stft, "images": images.value,
         "device": device.value,
     }  # fmt: skip

@@ -6,8 +6,8 @@ result.target + result.rest           is x
 Model    |x_ft| ~ sum_k f_fk g_kt + sum_l h_fl u_lt: F known and kept; H, U, G found, H being unlike F by a penalty
 Mask     FG / (FG + HU), one for all channels; |x| is the root of the mean power of the channels
 Weight   mu = weight F T / (K L) for F bins, T frames, K known and L new spectra, |x| having mean 1: the same weight
-         suits long recordings and short ones.  "auto" tries heavier and heavier ones as long as the misfit is at most
-         `SLACK` times that without a penalty
+         suits long recordings and short ones.  "auto": of angles, heavier and heavier ones are tried as long as the
+         misfit is at most `SLACK` times that without a penalty; of products, one usual weight
 
 Source   Smaragdis, Raj, Shashanka 2007; Kitamura et al. 2014; the rule: docs/decisions/0010-weight.md
 """
@@ -40,8 +40,9 @@ from otowake.tasks.prepare import check_length, check_samples
 
 Way = Literal["cosine", "orthogonal", "plain"]
 PENALTIES = {"cosine": Cosine, "orthogonal": Orthogonal}
-WEIGHTS = {"cosine": (0.0025, 0.005, 0.01, 0.02, 0.04), "orthogonal": (0.16, 0.32, 0.64, 1.28, 2.56), "plain": ()}
+SCAN = (0.0, 0.0025, 0.005, 0.01, 0.02, 0.04)
 SLACK = 1.4
+USUAL = 0.64
 REST_BASES = 50
 ITERATIONS = 100
 
@@ -171,8 +172,8 @@ def _check_wishes(
 ) -> None:
     if x.ndim != 2:
         raise OtowakeError(f"The samples have the shape {tuple(x.shape)}; give (channels, samples).")
-    if method not in WEIGHTS:
-        raise OtowakeError(f"There is no way {method!r} to extract: use {', '.join(WEIGHTS)}.")
+    if method not in (*PENALTIES, "plain"):
+        raise OtowakeError(f"There is no way {method!r} to extract: use {', '.join(PENALTIES)} or plain.")
     if isinstance(weight, str) and weight != "auto":
         raise OtowakeError(f"The weight {weight!r} was not understood: give a number from 0, or auto.")
     if not isinstance(weight, str) and not 0 <= weight < float("inf"):
@@ -197,7 +198,7 @@ def _fitted(
     watch: Watch | None,
 ) -> tuple[Fit, list[Fit]]:
     """The fit that is taken, and all that were tried: of "auto" the last before the misfit is too large."""
-    weights = [0.0, *WEIGHTS[method]] if weight == "auto" else [0.0 if method == "plain" else float(weight)]
+    weights = _weights(method, weight)
     tried: list[Fit] = []
     for one in weights:
         ahead = _ahead(watch, len(tried) * iterations, len(weights) * iterations)
@@ -205,6 +206,14 @@ def _fitted(
         if tried[-1].misfit > SLACK * tried[0].misfit:
             return tried[-2], tried
     return tried[-1], tried
+
+
+def _weights(method: str, weight: float | str) -> tuple[float, ...]:
+    if method == "plain":
+        return (0.0,)
+    if weight != "auto":
+        return (float(weight),)
+    return SCAN if method == "cosine" else (USUAL,)
 
 
 def _fit(
@@ -254,4 +263,5 @@ def _why(bases: Bases, method: str, weight: float, asked: float | str) -> str:
     spectra = f"{bases.B.shape[1]} learned spectra"
     if method == "plain":
         return f"{spectra}, no penalty"
-    return f"{spectra}, weight {weight:g} ({'found by the misfit' if asked == 'auto' else 'as asked for'})"
+    how = "as asked for" if asked != "auto" else "found by the misfit" if method == "cosine" else "the usual one"
+    return f"{spectra}, weight {weight:g} ({how})"
