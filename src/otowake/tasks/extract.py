@@ -41,7 +41,7 @@ from otowake.tasks.prepare import check_length, check_samples
 Way = Literal["cosine", "orthogonal", "plain"]
 PENALTIES = {"cosine": Cosine, "orthogonal": Orthogonal}
 SCAN = (0.0, 0.0025, 0.005, 0.01, 0.02, 0.04)
-SLACK = 1.4
+SLACK = 1.2
 USUAL = 0.64
 REST_BASES = 50
 ITERATIONS = 100
