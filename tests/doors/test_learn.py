@@ -120,6 +120,17 @@ def test_a_mixture_at_another_rate(known, rate):
     assert scores.sdr_improvement[0] > 4
 
 
+def test_spectra_above_what_the_mixture_holds():
+    x = sum(two())[None]
+    B = torch.zeros(257, 2, dtype=torch.float64)
+    B[200:, 0] = 1.0
+    with pytest.raises(OtowakeError, match="higher rate"):
+        otowake.extract(x, RATE, Bases(B[:, :1], 16_000, Stft(512, 256)), iterations=2)
+    B[:50, 1] = 1.0
+    result = otowake.extract(x, RATE, Bases(B, 16_000, Stft(512, 256)), iterations=2, rest_bases=4)
+    assert np.isfinite(result.target).all()
+
+
 def test_examples_of_other_rates_and_channels():
     stereo = np.stack([scale(16_000), scale(16_000)])
     bases = learn([scale()[None], stereo], [RATE, 16_000], 4, iterations=5, names=["a.wav", "b.wav"])

@@ -134,7 +134,7 @@ def extract(
     X = bases.stft.forward(heard / peak)
     bins = _bins(rate, bases)
     a = amplitudes(X[..., :bins, :].abs().square().mean(0).sqrt())
-    fit, tried = _fitted(a, bases.B[:bins], method, weight, rest_bases, iterations, seed, watch)
+    fit, tried = _fitted(a, _heard(bases, bins), method, weight, rest_bases, iterations, seed, watch)
     mask = torch.zeros(X.shape[-2:], dtype=torch.float64)
     mask[:bins] = _share(a, fit)
     found = bases.stft.inverse(X * mask, heard.shape[-1]) * peak
@@ -247,6 +247,15 @@ def _share(a: Mixture, fit: Fit) -> Float[Tensor, "f t"]:
 def _bins(rate: int, bases: Bases) -> int:
     """Bins of the bases' STFT that a mixture at this rate can fill."""
     return min(bases.stft.bins, bases.stft.n_fft * rate // (2 * bases.rate) + 1)
+
+
+def _heard(bases: Bases, bins: int) -> Float[Tensor, "f k"]:
+    """The spectra up to there, without those that are all above."""
+    B = bases.B[:bins]
+    B = B[:, B.sum(0) > 0]
+    if not B.shape[-1]:
+        raise OtowakeError("All of the bases lie above what a mixture of this rate holds; take one of a higher rate.")
+    return B
 
 
 def _rate_notes(rate: int, bases: Bases) -> Iterator[str]:
