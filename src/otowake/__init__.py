@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from otowake.metrics import evaluate
     from otowake.signal.audio import Recording, read, stack, write
     from otowake.simulate import simulate
+    from otowake.tasks.bases import Bases, load_bases, save_bases
+    from otowake.tasks.extract import Extraction, extract
+    from otowake.tasks.learn import learn
     from otowake.tasks.separate import Separation, separate
 
 _HOMES = {
@@ -28,18 +31,30 @@ _HOMES = {
     "stack": "otowake.signal.audio",
     "write": "otowake.signal.audio",
     "simulate": "otowake.simulate.room",
+    "Bases": "otowake.tasks.bases",
+    "load_bases": "otowake.tasks.bases",
+    "save_bases": "otowake.tasks.bases",
+    "Extraction": "otowake.tasks.extract",
+    "extract": "otowake.tasks.extract",
+    "learn": "otowake.tasks.learn",
     "Separation": "otowake.tasks.separate",
     "separate": "otowake.tasks.separate",
 }
 
 __all__ = [
     "AudioRefused",
+    "Bases",
+    "Extraction",
     "OtowakeError",
     "Recording",
     "Separation",
     "__version__",
     "evaluate",
+    "extract",
+    "learn",
+    "load_bases",
     "read",
+    "save_bases",
     "separate",
     "simulate",
     "stack",

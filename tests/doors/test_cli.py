@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from kit import QUICK, RATE, command, integers, left_over, line, mixture, parts, quickly, recording, refused
 
-COMMANDS = ("separate", "evaluate", "simulate", "methods")
+COMMANDS = ("separate", "learn", "extract", "evaluate", "simulate", "methods")
 HEAVY = ("torch", "numpy", "scipy", "matplotlib", "soundfile", "numba", "rich.progress")
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and limits are those of POSIX")

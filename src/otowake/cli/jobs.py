@@ -1,12 +1,17 @@
-"""What `otowake separate` does, one recording after the other: read, separate, write."""
+"""What `separate` and `extract` do with recordings, one after the other: read, compute, write, say so."""
 
 import json
 import logging
 import math
+import os
+import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
 
 from otowake.cli.interrupt import Stopped, interruptible
 from otowake.core.errors import OtowakeError
@@ -14,7 +19,9 @@ from otowake.core.errors import OtowakeError
 if TYPE_CHECKING:
     from otowake.cli.outputs import Form, Parts
     from otowake.signal.audio import Recording
-    from otowake.tasks.separate import Progress, Separation
+    from otowake.tasks.door import Progress, Watch
+
+T = TypeVar("T")
 
 log = logging.getLogger("otowake")
 
@@ -32,22 +39,58 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What was asked for, the same for every recording."""
+class Outcome:
+    """What a computation leaves for the disk.
 
-    method: str
-    settings: dict[str, Any] | None
-    plots: bool
-    options: dict[str, Any]
+    Args:
+        parts: (n, samples) or (n, channels, samples), which add up to the recording or its first channel.
+        names: of the parts, in file names.
+        report: all but the sounds, JSON-able, with "notes", "costs", "method" and "rate".
+        kind: the report's own name.
+    """
+
+    parts: "Parts"
+    names: Sequence[str]
+    report: dict[str, Any]
+    kind: str
 
 
-def each(jobs: Sequence[Job], wish: Wish, bar: bool) -> tuple[list[dict[str, Any]], list[str]]:
+# ---- before ------------------------------------------------------------------------------------------------
+
+
+def say_what_happens(verbose: bool) -> None:
+    """With -v, the log goes to stderr."""
+    if verbose:
+        logging.basicConfig(stream=sys.stderr, format="%(message)s")
+        logging.getLogger("otowake").setLevel(logging.INFO)
+
+
+def planned(groups: Sequence[tuple[Path, ...]], out: Path | None, ending: str, inputs: Sequence[Path]) -> list[Job]:
+    """A job for each group of files, in `out` or in a folder NAME-ending; refuses what would fail later."""
+    from otowake.cli.outputs import check
+
+    jobs = [Job(paths, out or paths[0].with_name(f"{paths[0].stem}-{ending}")) for paths in groups]
+    taken: dict[Path, Path] = {}
+    for job in jobs:
+        first = taken.setdefault(job.folder.absolute() / job.stem, job.paths[0])
+        if first is not job.paths[0]:
+            raise OtowakeError(f"{first} and {job.paths[0]} would write files of the same names; take them one by one.")
+        check(job.folder, job.stem, inputs)
+    return jobs
+
+
+# ---- one after the other -----------------------------------------------------------------------------------
+
+
+def each(
+    jobs: Sequence[Job], compute: "Callable[[Recording, Watch], Outcome]", *, plots: bool, bar: bool
+) -> tuple[list[dict[str, Any]], list[str]]:
     """The reports, and the sentences of what failed: one recording that fails does not stop the others."""
     reports: list[dict[str, Any]] = []
     failures: list[str] = []
     for job in jobs:
         try:
-            reports.append(_one(job, wish, bar))
+            reports.append(_one(job, compute, plots, bar))
         except OtowakeError as error:
             name = job.paths[0].name
             named = len(jobs) == 1 or name in str(error)
@@ -58,44 +101,38 @@ def each(jobs: Sequence[Job], wish: Wish, bar: bool) -> tuple[list[dict[str, Any
     return reports, failures
 
 
-def _one(job: Job, wish: Wish, bar: bool) -> dict[str, Any]:
+def followed(name: str, bar: bool, work: "Callable[[Watch], T]") -> T:
+    """Runs `work(watch)`, which Ctrl-C ends within a second; if `bar`, a bar shows how far it is."""
     from otowake.cli.screen import progress
 
-    with progress(job.paths[0].name, bar) as show:
+    with progress(name, bar) as show:
 
-        def work(check: Callable[[], None]) -> "tuple[Recording, Separation]":
+        def inner(check: Callable[[], None]) -> T:
             def watch(tick: "Progress") -> None:
                 check()
                 show(tick)
 
-            return _computed(job, wish, watch)
+            return work(watch)
 
-        recording, result = interruptible(work)
-    return _written(job, wish, recording, result)
-
-
-def _computed(job: Job, wish: Wish, watch: "Callable[[Progress], None]") -> "tuple[Recording, Separation]":
-    from otowake.signal import audio
-
-    recording = audio.stack(job.paths) if len(job.paths) > 1 else audio.read(job.paths[0])
-    channels, samples = recording.samples.shape
-    log.info("%s: %d channels, %d samples at %d Hz", job.paths[0], channels, samples, recording.rate)
-
-    from otowake.tasks.separate import separate as divide
-
-    result = divide(
-        recording.samples,
-        recording.rate,
-        wish.method,
-        settings=wish.settings,
-        watch=watch,
-        **wish.options,
-    )
-    log.info("%s: %d iterations in %.2f s", result.method, result.iterations, result.seconds)
-    return recording, result
+        return interruptible(inner)
 
 
-def _written(job: Job, wish: Wish, recording: "Recording", result: "Separation") -> dict[str, Any]:
+def _one(job: Job, compute: "Callable[[Recording, Watch], Outcome]", plots: bool, bar: bool) -> dict[str, Any]:
+    def work(watch: "Watch") -> "tuple[Recording, Outcome]":
+        from otowake.signal import audio
+
+        recording = audio.stack(job.paths) if len(job.paths) > 1 else audio.read(job.paths[0])
+        channels, samples = recording.samples.shape
+        log.info("%s: %d channels, %d samples at %d Hz", job.paths[0], channels, samples, recording.rate)
+        outcome = compute(recording, watch)
+        report = outcome.report
+        log.info("%s: %d iterations in %.2f s", report["method"], report["iterations"], report["seconds"])
+        return recording, outcome
+
+    return _written(job, *followed(job.paths[0].name, bar, work), plots)
+
+
+def _written(job: Job, recording: "Recording", outcome: Outcome, plots: bool) -> dict[str, Any]:
     """Writes everything, and returns the report."""
     import numpy as np
 
@@ -103,55 +140,69 @@ def _written(job: Job, wish: Wish, recording: "Recording", result: "Separation")
     from otowake.core.files import write_bytes
     from otowake.signal.audio import write
 
-    rest = [] if result.rest is None else [np.asarray(result.rest)]
-    parts = np.stack([*np.asarray(result.sources), *rest]).astype(np.float64, copy=False)
+    parts = outcome.parts.astype(np.float64, copy=False)
     mixture = recording.samples if parts.ndim == 3 else recording.samples[0]
     parts, form = stored(parts, mixture, recording, job.paths[0].name)
-    sounds = [f"{job.stem}-source{i + 1}{form.suffix}" for i in range(len(parts) - len(rest))]
-    sounds += [f"{job.stem}-rest{form.suffix}"] * len(rest)
+    sounds = [f"{job.stem}-{name}{form.suffix}" for name in outcome.names]
     with together(job.folder) as place:
         for name, part in zip(sounds, parts):
             write(place / name, part, recording.rate, subtype=form.subtype)
-        pictures = _drawn(place, job.stem, mixture, parts, result) if wish.plots else []
-        names = [*sounds, *pictures, f"{job.stem}-separation.json"]
-        report = _report(job, recording, result, form, names)
-        write_bytes(place / names[-1], (json.dumps(report, indent=2) + "\n").encode())
+        pictures = _drawn(place, job.stem, mixture, parts, outcome) if plots else []
+        files = [*sounds, *pictures, f"{job.stem}-{outcome.kind}.json"]
+        report = _report(job, recording, outcome, form, files)
+        write_bytes(place / files[-1], (json.dumps(report, indent=2) + "\n").encode())
     return report
 
 
-def _drawn(place: Path, stem: str, mixture: Any, parts: "Parts", result: "Separation") -> list[str]:
+def _drawn(place: Path, stem: str, mixture: Any, parts: "Parts", outcome: Outcome) -> list[str]:
     from otowake.tasks.pictures import cost_curve, spectrograms
 
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it would tell of building its font cache
-    n = len(result.sources)
     if parts.ndim == 3:
         mixture, parts = mixture[0], parts[:, 0]
     names = [f"{stem}-spectrogram.png"]
-    rest = parts[n] if len(parts) > n else None
-    spectrograms(place / names[0], mixture, parts[:n], result.rate, rest=rest)
-    if len(result.costs) > 1:
+    titles = [re.sub(r"(\d+)$", r" \1", name).capitalize() for name in outcome.names]
+    spectrograms(place / names[0], mixture, parts, outcome.report["rate"], names=titles)
+    if len(outcome.report["costs"]) > 1:
         names.append(f"{stem}-cost.png")
-        cost_curve(place / names[1], result.costs, method=result.method)
+        cost_curve(place / names[1], outcome.report["costs"], method=outcome.report["method"])
     return names
 
 
-def _report(
-    job: Job, recording: "Recording", result: "Separation", form: "Form", names: Sequence[str]
-) -> dict[str, Any]:
-    report = result.report()
-    notes = [*recording.notes, *result.notes, *([form.note] if form.note else [])]
+def _report(job: Job, recording: "Recording", outcome: Outcome, form: "Form", files: Sequence[str]) -> dict[str, Any]:
+    notes = [*recording.notes, *outcome.report["notes"], *([form.note] if form.note else [])]
     written = {
         "inputs": [str(path) for path in job.paths],
-        "files": [str(job.folder / name) for name in names],
+        "files": [str(job.folder / name) for name in files],
         "sample_format": form.subtype,
     }
-    return _finite({**written, **report, "notes": notes})
+    return finite({**written, **outcome.report, "notes": notes})
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """JSON has no word for infinity or NaN: null."""
     if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
+        return {str(key): finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+# ---- after -------------------------------------------------------------------------------------------------
+
+
+def told(reports: list[dict[str, Any]], failures: list[str], as_json: bool, done: str) -> None:
+    """Prints what was made; raises what failed.  `done` is a participle, such as "separated"."""
+    from otowake.cli.screen import paths, summary
+
+    jobs = len(reports) + len(failures)
+    if as_json and reports:
+        typer.echo(json.dumps(reports[0] if jobs == 1 else {"runs": reports}, indent=2))
+    elif not as_json:
+        for report in reports:
+            # as bytes, because a file name need not be text
+            typer.echo(summary(report) if sys.stdout.isatty() else os.fsencode(paths(report)))
+    if failures and jobs == 1:
+        raise OtowakeError(failures[0])
+    if failures:
+        raise OtowakeError("\n  ".join([f"{len(failures)} of {jobs} recordings could not be {done}:", *failures]))

@@ -17,7 +17,9 @@ import typer
 
 from otowake.cli.arguments import expand_many
 from otowake.cli.evaluate import evaluate
+from otowake.cli.extract import extract
 from otowake.cli.interrupt import Stopped
+from otowake.cli.learn import learn
 from otowake.cli.methods import methods
 from otowake.cli.separate import separate
 from otowake.cli.simulate import simulate
@@ -33,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (separate, evaluate, simulate, methods):
+for command in (separate, learn, extract, evaluate, simulate, methods):
     app.command()(command)
 
 
@@ -78,7 +80,7 @@ def _run(arguments: list[str]) -> int:
         with warnings.catch_warnings():
             if not verbose:  # libraries' advice to programmers; what users should know is in a result's notes
                 warnings.simplefilter("ignore")
-            words = expand_many(arguments or ["--help"], "--estimate")
+            words = expand_many(expand_many(arguments or ["--help"], "--estimate"), "--example")
             code = app(words, prog_name="otowake", standalone_mode=False)
         sys.stdout.flush()
         return _stopped() if code == STOPPED else int(code or DONE)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from otowake.core.files import shown
 
 if TYPE_CHECKING:
-    from otowake.tasks.separate import Progress
+    from otowake.tasks.door import Progress
 
 log = logging.getLogger("otowake")
 

@@ -1,20 +1,21 @@
 """otowake separate: a recording in, its sounds out."""
 
-import json
-import logging
-import os
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from otowake.cli.host import prepare_process
 from otowake.cli.interrupt import interruptible
-from otowake.cli.jobs import Job, Wish, each
+from otowake.cli.jobs import Outcome, each, planned, say_what_happens, told
 from otowake.core.errors import OtowakeError
+
+if TYPE_CHECKING:
+    from otowake.signal.audio import Recording
+    from otowake.tasks.door import Watch
 
 
 class Images(StrEnum):
@@ -74,50 +75,36 @@ def separate(
 
     Example: otowake separate meeting.wav -o parts --method ilrma --set bases=4
     """
-    _logging(verbose)
+    say_what_happens(verbose)
     prepare_process()
-    jobs = _jobs(files, stack, out)
-    options = {
+    jobs = planned([tuple(files)] if stack else [(file,) for file in files], out, "separated", files)
+    options: dict[str, Any] = {
         "sources": sources, "seed": seed, "iterations": iterations, "stft": stft, "images": images.value,
         "device": device.value,
     }  # fmt: skip
     pairs = _pairs(set_ or [], method)
-    settings = interruptible(lambda _: _settings(method, pairs))
-    wish = Wish(method, settings, plots, options)
-    reports, failures = each(jobs, wish, bar=sys.stderr.isatty() and not verbose)
-    _print(reports, as_json, alone=len(jobs) == 1)
-    if failures:
-        raise OtowakeError(_failed(failures, len(jobs)))
+    options["settings"] = interruptible(lambda _: _settings(method, pairs))
+
+    def compute(recording: "Recording", watch: "Watch") -> Outcome:
+        return _computed(recording, method, watch, options)
+
+    told(*each(jobs, compute, plots=plots, bar=sys.stderr.isatty() and not verbose), as_json, "separated")
 
 
-def _print(reports: list[dict[str, Any]], as_json: bool, alone: bool) -> None:
-    from otowake.cli.screen import paths, summary
+def _computed(recording: "Recording", method: str, watch: "Watch", options: dict[str, Any]) -> Outcome:
+    import numpy as np
 
-    if as_json and reports:
-        typer.echo(json.dumps(reports[0] if alone else {"runs": reports}, indent=2))
-        return
-    for report in reports:
-        # as bytes, because a file name need not be text
-        typer.echo(summary(report) if sys.stdout.isatty() else os.fsencode(paths(report)))
+    from otowake.tasks.separate import separate as divide
+
+    result = divide(recording.samples, recording.rate, method, watch=watch, **options)
+    names = [f"source{i + 1}" for i in range(len(result.sources))]
+    parts = [*np.asarray(result.sources)]
+    if result.rest is not None:
+        names, parts = [*names, "rest"], [*parts, np.asarray(result.rest)]
+    return Outcome(np.stack(parts), names, result.report(), "separation")
 
 
 # ---- what is asked for ------------------------------------------------------------------------------------
-
-
-def _jobs(files: Sequence[Path], stack: bool, out: Path | None) -> list[Job]:
-    from otowake.cli.outputs import check
-
-    groups = [tuple(files)] if stack else [(file,) for file in files]
-    jobs = [Job(paths, out or paths[0].with_name(f"{paths[0].stem}-separated")) for paths in groups]
-    taken: dict[Path, Path] = {}
-    for job in jobs:
-        first = taken.setdefault(job.folder.absolute() / job.stem, job.paths[0])
-        if first is not job.paths[0]:
-            raise OtowakeError(
-                f"{first} and {job.paths[0]} would write files of the same names; separate them one by one."
-            )
-        check(job.folder, job.stem, files)
-    return jobs
 
 
 def _pairs(words: Sequence[str], method: str) -> dict[str, str]:
@@ -138,15 +125,3 @@ def _settings(method: str, pairs: dict[str, str]) -> dict[str, Any] | None:
     from otowake.spec import parse_settings, recipe
 
     return parse_settings(recipe(method), pairs)
-
-
-def _failed(failures: list[str], jobs: int) -> str:
-    if jobs == 1:
-        return failures[0]
-    return "\n  ".join([f"{len(failures)} of {jobs} recordings could not be separated:", *failures])
-
-
-def _logging(verbose: bool) -> None:
-    if verbose:
-        logging.basicConfig(stream=sys.stderr, format="%(message)s")
-        logging.getLogger("otowake").setLevel(logging.INFO)

@@ -77,6 +77,20 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+def check(path: str | os.PathLike[str]) -> None:
+    """Asks before a long computation what `atomic` would find out after it.  Errors: as `atomic`."""
+    target = _resolved(path)
+    temporary = _temporary(target)
+    try:
+        _check(target)
+        _create(temporary, target)
+    except OSError as error:
+        raise OtowakeError(_sentence(error, target)) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
 def sweep(folder: str | os.PathLike[str]) -> int:
     """Remove temporary files that dead processes left in `folder`, and return how many.
 

@@ -1,6 +1,7 @@
 """States are values made of tensors (nested tuples, named or not): to names and back, to a file, bit for bit."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from otowake.core.errors import OtowakeError
-from otowake.core.files import atomic
+from otowake.core.files import atomic, shown
 
 SCHEMA = "otowake-state-1"
 
@@ -45,14 +46,11 @@ def _names(state: Any) -> tuple[str, ...]:
 
 def save_state(path: str | Path, state: Any, *, k: int = 0) -> None:
     """Write a state as safetensors: temporary name, fsync, rename.  Complex tensors go as pairs of reals."""
-    from safetensors.torch import save_file
-
     named = {}
     for name, x in tensors(state).items():
         real = torch.view_as_real(x.resolve_conj()) if x.is_complex() else x
-        named[name + (":complex" if x.is_complex() else "")] = real.detach().cpu().contiguous().clone()
-    with atomic(path) as temporary:
-        save_file(named, temporary, metadata={"otowake": json.dumps({"schema": SCHEMA, "k": k})})
+        named[name + (":complex" if x.is_complex() else "")] = real
+    save_tensors(path, named, {"schema": SCHEMA, "k": k})
 
 
 def load_state(path: str | Path, like: Any) -> tuple[int, Any]:
@@ -61,19 +59,46 @@ def load_state(path: str | Path, like: Any) -> tuple[int, Any]:
     Raises:
         OtowakeError: not such a file, of another method or size, or with values that are not finite.
     """
+    meta, named = load_tensors(path, SCHEMA, "a saved state")
+    k = meta.get("k")
+    if not isinstance(k, int):
+        raise OtowakeError(f"{path} does not say how many steps its state has behind it: the file is damaged.")
+    return k, rebuilt(like, _matched(path, named, tensors(like)))
+
+
+def save_tensors(path: str | Path, named: dict[str, Tensor], meta: dict[str, Any]) -> None:
+    """Write tensors and what is to be known about them (JSON-able, with a "schema") as one safetensors file."""
+    from safetensors.torch import save_file
+
+    plain = {name: x.detach().cpu().contiguous().clone() for name, x in named.items()}
+    with atomic(path) as temporary:
+        save_file(plain, temporary, metadata={"otowake": json.dumps(meta)})
+
+
+def load_tensors(path: str | Path, schema: str, what: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """(meta, tensors) from a file of `save_tensors`.
+
+    Args:
+        path: the file.
+        schema: the only one that is taken.
+        what: such as "a saved state": for the sentence that refuses the file.
+
+    Raises:
+        OtowakeError: it cannot be read, or has another schema.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(str(path), framework="pt") as file:
+        with safe_open(os.fspath(path), framework="pt") as file:
             meta = json.loads((file.metadata() or {}).get("otowake", "{}"))
-            schema = meta.get("schema") if isinstance(meta, dict) else None
-            k = int(meta["k"]) if schema == SCHEMA else 0
-            named = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            found = meta.get("schema") if isinstance(meta, dict) else None
+            named = {name: file.get_tensor(name) for name in file.keys()} if found == schema else {}  # noqa: SIM118
     except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
-        raise OtowakeError(f"{path} could not be read as a saved state ({error}); was it written by otowake?") from None
-    if schema != SCHEMA:
-        raise OtowakeError(f"{path} has the schema {schema!r}, this version reads {SCHEMA!r}.")
-    return k, rebuilt(like, _matched(path, named, tensors(like)))
+        reason = f"could not be read as {what} ({error}); was it written by otowake?"
+        raise OtowakeError(f"{shown(path)} {reason}") from None
+    if found != schema:
+        raise OtowakeError(f"{shown(path)} is not {what}: it has the schema {found!r}, this version reads {schema!r}.")
+    return meta, named
 
 
 def _matched(path: str | Path, named: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -54,6 +54,7 @@ def spectrograms(
     rate: int,
     *,
     rest: Float[np.ndarray, "samples"] | None = None,
+    names: Sequence[str] | None = None,
 ) -> None:
     """Draws the mixture and each of its parts below each other, as a PNG file.
 
@@ -64,15 +65,17 @@ def spectrograms(
     Args:
         path: the PNG file; it appears whole or not at all.
         mixture, sources, rest: one channel each, samples at `rate` in hertz, 1.0 is full scale.
+        names: of the sources; by default Source 1, Source 2, ...
 
     Raises:
         OSError: the file cannot be written.
     """
     sounds = [mixture, *sources] + ([] if rest is None else [rest])
-    names = ["Mixture", *(f"Source {i + 1}" for i in range(len(sources)))] + ([] if rest is None else ["Rest"])
+    titles = names or [f"Source {i + 1}" for i in range(len(sources))]
+    labels = ["Mixture", *titles, *([] if rest is None else ["Rest"])]
     grid = _grid(len(mixture), rate)
     levels = [_levels(np.asarray(x), grid) for x in sounds]
-    _draw(path, levels, [_title(name, x, mixture) for name, x in zip(names, sounds)], grid)
+    _draw(path, levels, [_title(name, x, mixture) for name, x in zip(labels, sounds)], grid)
 
 
 def cost_curve(path: str | PathLike[str], costs: Sequence[float], *, method: str = "") -> None:

@@ -4,38 +4,34 @@ result = separate(x, rate)          x: (channels, samples), or with batch axes i
 result.sources                      (n, samples): each sound as the reference microphone hears it
 """
 
-import importlib.metadata
 import inspect
-import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Method
-from otowake.core.run import converged, finite, iterate, recorded, until
+from otowake.core.run import converged
 from otowake.linalg.safe import SUM_RESIDUE
 from otowake.recipes import Recipe
 from otowake.signal.stft import Stft
-from otowake.spec import GIVEN, parse_settings, parse_stft, show
+from otowake.spec import GIVEN, parse_settings, show
 from otowake.tasks.choice import DEFAULT, choose, default_stft
+from otowake.tasks.door import (
+    Watch,
+    as_stft,
+    check_request,
+    device_name,
+    like,
+    tensor,
+    versions,
+    watched,
+)
 from otowake.tasks.prepare import Prepared, check_length, check_samples, prepared
-from otowake.version import __version__
-
-
-class Progress(NamedTuple):
-    """What a watcher is told after each iteration."""
-
-    iteration: int
-    total: int
-    cost: float | None
-    seconds: float
-    phase: str
 
 
 @dataclass(frozen=True)
@@ -97,7 +93,7 @@ def separate(
     images: Literal["reference", "all"] = "reference",
     reference: int = 0,
     device: str = "cpu",
-    watch: Callable[[Progress], None] | None = None,
+    watch: Watch | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Separation:
     """Separate a recording of several microphones (or, with methods such as "nmf", of one) into its sounds.
@@ -123,74 +119,41 @@ def separate(
         OtowakeError: one sentence: what came, where, what to try.
     """
     began = time.perf_counter()
-    samples = _tensor(x)
+    samples = tensor(x)
     check_samples(samples)
     _check_request(samples, rate, sources, iterations, reference)
     chosen, why = choose(method, samples.shape[-2], sources)
-    transform = _transform(stft) or default_stft(rate, chosen.frame, samples.shape[-1])
+    transform = as_stft(stft) or default_stft(rate, chosen.frame, samples.shape[-1])
     check_length(samples, transform)
     order = _reference_first(samples.shape[-2], reference)
     ready = prepared(samples[..., order, :], transform, sources, chosen.takes == "square")
     built, values = _built(chosen, ready, sources, transform, dict(settings or {}))
-    where = _device(device)
+    where = device_name(device)
     X = ready.X.to(where)
     total = chosen.iterations if iterations is None else iterations
-    log = recorded(finite(until(iterate(built, X, seed=seed), steps=total)))
-    state = None
-    for tick in log:
-        state = tick.state
-        if watch is not None:
-            cost = _mean(log.costs[-1][2])
-            watch(Progress(tick.k, total, cost, time.perf_counter() - began, "separating"))
-    costs = [(k, epoch, _mean(cost)) for k, epoch, cost in log.costs]
-    out, rest = _sounds(built, X, state, ready, transform, samples, reference, images)
+    run = watched(built, X, seed, total, watch, "separating")
+    out, rest = _sounds(built, X, run.state, ready, transform, samples, reference, images)
     return Separation(
-        sources=_like(out, x),
-        rest=None if rest is None else _like(rest, x),
+        sources=like(out, x),
+        rest=None if rest is None else like(rest, x),
         rate=rate,
         method=chosen.name,
         why=why,
         settings={**values, "seed": seed, "stft": show(transform), "reference": reference, "device": where},
-        costs=[cost for *_, cost in costs],
-        converged=converged(costs),
+        costs=[cost for *_, cost in run.costs],
+        converged=converged(run.costs),
         iterations=total,
         seconds=time.perf_counter() - began,
         diagnostics={**ready.diagnostics, "proved_monotone": built.proved},
-        notes=[*ready.notes, *_cost_notes(costs)],
-        state=state,
+        notes=[*ready.notes, *run.notes()],
+        state=run.state,
     )
 
 
-def _transform(stft: str | Stft | None) -> Stft | None:
-    return parse_stft(stft) if isinstance(stft, str) else stft
-
-
-def versions() -> dict[str, str]:
-    """Of otowake and of what its numbers depend on."""
-    packages = {name: importlib.metadata.version(name) for name in ("torch", "numpy", "numba")}
-    return {"otowake": __version__, **packages, "python": platform.python_version()}
-
-
-def _tensor(x: Any) -> Tensor:
-    """The samples in double precision, on the CPU; integers are left for `checked` to refuse."""
-    t = x.detach().cpu() if isinstance(x, Tensor) else torch.from_numpy(np.array(x))
-    return t.to(torch.float64) if t.is_floating_point() else t
-
-
-def _like(y: Tensor, x: Any) -> Any:
-    """y as the kind and dtype of x."""
-    if isinstance(x, Tensor):
-        return y.to(dtype=x.dtype, device=x.device)
-    return y.cpu().numpy().astype(np.asarray(x).dtype, copy=False)
-
-
 def _check_request(x: Tensor, rate: int, sources: int | None, iterations: int | None, reference: int) -> None:
-    if not 1_000 <= rate <= 768_000:
-        raise OtowakeError(f"A rate of {rate} Hz is outside 1000 to 768000 Hz; is it samples a second?")
+    check_request(rate, iterations)
     if sources is not None and sources < 1:
         raise OtowakeError(f"{sources} sources cannot be separated; ask for 1 or more.")
-    if iterations is not None and not 0 <= iterations <= 1_000_000:
-        raise OtowakeError(f"{iterations} iterations were asked for; 0 to 1000000 can be had, 100 is usual.")
     if not 0 <= reference < x.shape[-2]:
         raise OtowakeError(f"The reference channel {reference} does not exist: there are 0 to {x.shape[-2] - 1}.")
 
@@ -227,16 +190,6 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, int | float | str | None) else show(value)
 
 
-def _device(name: str) -> str:
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise OtowakeError("No CUDA device was found; use --device cpu, or auto to take one when there is one.")
-    if name not in ("cpu", "cuda"):
-        raise OtowakeError(f"There is no device {name!r}: use cpu, cuda or auto.")
-    return name
-
-
 def _sounds(
     method: Method,
     X: Tensor,
@@ -259,13 +212,3 @@ def _sounds(
     small = float(left.abs().amax()) <= SUM_RESIDUE * float(x.abs().amax())
     rest = None if small else (left if whole else left[..., 0, :])
     return (y if whole else y[..., 0, :]), rest
-
-
-def _cost_notes(costs: list[tuple[int, int, float]]) -> list[str]:
-    if len(costs) > 10 and not converged(costs):
-        return ["The cost was still falling when the iterations ended; more iterations may help."]
-    return []
-
-
-def _mean(cost: Tensor) -> float:
-    return float(cost.mean())

@@ -1,0 +1,98 @@
+"""What the tasks share at their doors: arrays in and out, limits, devices, a watched run."""
+
+import importlib.metadata
+import platform
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from otowake.core.errors import OtowakeError
+from otowake.core.method import Method
+from otowake.core.run import converged, finite, iterate, recorded, until
+from otowake.core.types import Mixture
+from otowake.signal.stft import Stft
+from otowake.spec import parse_stft
+from otowake.version import __version__
+
+
+class Progress(NamedTuple):
+    """What a watcher is told after each iteration."""
+
+    iteration: int
+    total: int
+    cost: float | None
+    seconds: float
+    phase: str
+
+
+Watch = Callable[[Progress], None]
+
+
+class Run(NamedTuple):
+    """Where a method ended, and its costs: (iteration, epoch, nats, mean over a batch)."""
+
+    state: Any
+    costs: list[tuple[int, int, float]]
+
+    def notes(self) -> list[str]:
+        if len(self.costs) > 10 and not converged(self.costs):
+            return ["The cost was still falling when the iterations ended; more iterations may help."]
+        return []
+
+
+def watched(method: Method, X: Mixture, seed: int, total: int, watch: Watch | None, phase: str) -> Run:
+    """Runs a method to its end; `watch` hears of each iteration, and an exception from it stops the work."""
+    began = time.perf_counter()
+    log = recorded(finite(until(iterate(method, X, seed=seed), steps=total)))
+    state = None
+    for tick in log:
+        state = tick.state
+        if watch is not None:
+            cost = float(log.costs[-1][2].mean())
+            watch(Progress(tick.k, total, cost, time.perf_counter() - began, phase))
+    return Run(state, [(k, epoch, float(cost.mean())) for k, epoch, cost in log.costs])
+
+
+def as_stft(stft: str | Stft | None) -> Stft | None:
+    return parse_stft(stft) if isinstance(stft, str) else stft
+
+
+def versions() -> dict[str, str]:
+    """Of otowake and of what its numbers depend on."""
+    packages = {name: importlib.metadata.version(name) for name in ("torch", "numpy", "numba")}
+    return {"otowake": __version__, **packages, "python": platform.python_version()}
+
+
+def tensor(x: Any) -> Tensor:
+    """The samples in double precision, on the CPU; integers are left for `check_samples` to refuse."""
+    t = x.detach().cpu() if isinstance(x, Tensor) else torch.from_numpy(np.array(x))
+    return t.to(torch.float64) if t.is_floating_point() else t
+
+
+def like(y: Tensor, x: Any) -> Any:
+    """y as the kind and dtype of x."""
+    if isinstance(x, Tensor):
+        return y.to(dtype=x.dtype, device=x.device)
+    return y.cpu().numpy().astype(np.asarray(x).dtype, copy=False)
+
+
+def check_request(rate: int, iterations: int | None) -> None:
+    if not 1_000 <= rate <= 768_000:
+        raise OtowakeError(f"A rate of {rate} Hz is outside 1000 to 768000 Hz; is it samples a second?")
+    if iterations is not None and not 0 <= iterations <= 1_000_000:
+        raise OtowakeError(f"{iterations} iterations were asked for; 0 to 1000000 can be had, 100 is usual.")
+
+
+def device_name(name: str) -> str:
+    """cpu or cuda."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise OtowakeError("No CUDA device was found; use --device cpu, or auto to take one when there is one.")
+    if name not in ("cpu", "cuda"):
+        raise OtowakeError(f"There is no device {name!r}: use cpu, cuda or auto.")
+    return name

@@ -1,0 +1,341 @@
+"""Learning a sound and extracting it: the real commands and the same from Python, sums, endings, files."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from kit import RATE, command, integers, left_over, line, quickly, recording, refused
+from safetensors.torch import save_file
+
+import otowake
+from otowake.core.errors import OtowakeError
+from otowake.signal.stft import Stft
+from otowake.tasks.bases import SCHEMA, Bases, load_bases, save_bases
+from otowake.tasks.learn import learn
+
+NOTES = 220.0 * 2 ** (np.arange(8) / 6)
+SMALL = ("--bases", "8", "--iterations", "60", "--stft", "512/256")
+FEW = ("--iterations", "30", "--rest", "8", "--no-plots")
+
+
+def played(order, tilt, rate=RATE, seconds=0.2):
+    """Notes one after the other, harmonics falling by `tilt`; a negative one leaves out the even ones."""
+    t = np.arange(int(seconds * rate)) / rate
+    shape = np.exp(-4 * t / seconds) * (1 - np.exp(-t / 0.005))
+    step = 2 if tilt < 0 else 1
+    notes = [sum(h ** -abs(tilt) * np.sin(2 * np.pi * f * h * t) for h in range(1, 9, step)) for f in order]
+    return 0.1 * np.concatenate([shape * note for note in notes])
+
+
+def scale(rate=RATE):
+    return played(NOTES, 0.7, rate)
+
+
+def two(rate=RATE, seed=0):
+    """The sound that is to be found, and another with other notes and other harmonics."""
+    rng = np.random.default_rng(seed)
+    target = played(rng.choice(NOTES, 12), 0.7, rate)
+    other = played(97.0 * 2 ** (rng.integers(0, 12, 8) / 12), -0.2, rate, 0.3)
+    samples = min(len(target), len(other))
+    return target[:samples], other[:samples]
+
+
+@pytest.fixture(scope="module")
+def known():
+    return learn(scale()[None], RATE, 8, stft="512/256", iterations=60)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A mixture, an example, and its bases."""
+    target, other = two()
+    mix = recording(tmp_path / "mix.wav", target + other)
+    example = recording(tmp_path / "scale.wav", scale())
+    return mix, example
+
+
+# ---- what comes out ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["cosine", "orthogonal", "plain"])
+def test_the_target_is_found_and_the_parts_add_up(known, method):
+    target, other = two()
+    x = (target + other)[None]
+    result = otowake.extract(x, RATE, known, method=method, rest_bases=12, iterations=60)
+    np.testing.assert_allclose(result.target + result.rest, x, atol=1e-15)
+    scores = otowake.evaluate(np.stack([target, other]), np.concatenate([result.target, result.rest]), x[0])
+    assert scores.permutation.tolist() == [0, 1]
+    assert scores.sdr_improvement[0] > 5
+    assert all(np.diff(result.costs) <= 1e-4 * abs(result.costs[0]))
+
+
+def test_auto_takes_the_heaviest_weight_that_still_fits(known):
+    from otowake.tasks.extract import SLACK
+
+    x = sum(two())[None]
+    result = otowake.extract(x, RATE, known, rest_bases=12, iterations=40)
+    tried = result.diagnostics["tried"]
+    misfits = [one["misfit"] for one in tried]
+    taken = [one["weight"] for one in tried].index(result.settings["weight"])
+    assert tried[0]["weight"] == 0
+    assert misfits[taken] <= SLACK * misfits[0]
+    assert taken == len(tried) - 1 or (taken == len(tried) - 2 and misfits[-1] > SLACK * misfits[0])
+    again = otowake.extract(x, RATE, known, rest_bases=12, iterations=40, weight=result.settings["weight"])
+    np.testing.assert_array_equal(again.target, result.target)
+
+
+def test_channels_share_a_mask_and_kinds_are_kept(known):
+    target, other = two()
+    x = torch.from_numpy(np.stack([target + other, 0.5 * (target + other), 0 * target])).float()
+    result = otowake.extract(x, RATE, known, weight=0.01, rest_bases=8, iterations=10)
+    assert result.target.dtype == torch.float32
+    assert result.target.shape == x.shape
+    torch.testing.assert_close(result.target[1], 0.5 * result.target[0])
+    assert not result.target[2].any()
+
+
+@pytest.mark.parametrize("gain", [1e-200, 1e-8, 1e8])
+def test_any_gain(known, gain):
+    x = sum(two())[None]
+    one = otowake.extract(x, RATE, known, weight=0.01, rest_bases=8, iterations=10)
+    other = otowake.extract(gain * x, RATE, known, weight=0.01, rest_bases=8, iterations=10)
+    np.testing.assert_allclose(other.target / gain, one.target, atol=1e-3 * np.abs(one.target).max())
+
+
+@pytest.mark.parametrize("rate", [16_000, 11_025, 6000])
+def test_a_mixture_at_another_rate(known, rate):
+    target, other = two(rate)
+    x = (target + other)[None]
+    result = otowake.extract(x, rate, known, rest_bases=12, iterations=40)
+    np.testing.assert_allclose(result.target + result.rest, x, atol=1e-15)
+    assert f"{rate} Hz" in result.notes[0]
+    assert ("went to the rest" in result.notes[0]) == (rate > RATE)
+    scores = otowake.evaluate(np.stack([target, other]), np.concatenate([result.target, result.rest]), x[0])
+    assert scores.sdr_improvement[0] > 4
+
+
+def test_spectra_above_what_the_mixture_holds():
+    x = sum(two())[None]
+    B = torch.zeros(257, 2, dtype=torch.float64)
+    B[200:, 0] = 1.0
+    with pytest.raises(OtowakeError, match="higher rate"):
+        otowake.extract(x, RATE, Bases(B[:, :1], 16_000, Stft(512, 256)), iterations=2)
+    B[:50, 1] = 1.0
+    result = otowake.extract(x, RATE, Bases(B, 16_000, Stft(512, 256)), iterations=2, rest_bases=4)
+    assert np.isfinite(result.target).all()
+
+
+def test_examples_of_other_rates_and_channels():
+    stereo = np.stack([scale(16_000), scale(16_000)])
+    bases = learn([scale()[None], stereo], [RATE, 16_000], 4, iterations=5, names=["a.wav", "b.wav"])
+    assert bases.rate == RATE
+    assert bases.examples == ("a.wav", "b.wav")
+    assert "b.wav has 2 channels" in bases.notes[0]
+    assert "resampled to 8000 Hz" in bases.notes[1]
+    assert bases.stft == Stft(768, 384)
+
+
+def test_a_watcher_hears_all_and_can_stop(known):
+    heard = []
+    otowake.extract(sum(two())[None], RATE, known, weight=0.01, iterations=3, rest_bases=4, watch=heard.append)
+    assert [tick.iteration for tick in heard] == [0, 1, 2, 3]
+
+    def enough(tick):
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        learn(scale()[None], RATE, 4, iterations=3, watch=enough)
+
+
+# ---- what is refused from Python ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wishes", "words"),
+    [
+        ({"stft": "1024/256"}, "512/256.*1024/256"), ({"weight": -1}, "weight"), ({"weight": "much"}, "much"),
+        ({"weight": float("nan")}, "weight"), ({"rest_bases": 0}, "rest"), ({"method": "nosuch"}, "nosuch"),
+        ({"iterations": -1}, "iterations"),
+    ],
+)  # fmt: skip
+def test_wishes_that_cannot_be_granted(known, wishes, words):
+    with pytest.raises(OtowakeError, match=words):
+        otowake.extract(sum(two())[None], RATE, known, **wishes)
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (np.zeros((1, 9000)), "silent"), (np.ones(100), "frame"), (np.full((1, 9000), np.nan), "finite"),
+        (np.stack([scale(), -scale()]), "cancels"), (np.ones((1, 9000), dtype=int), "floating"),
+    ],
+)  # fmt: skip
+def test_examples_that_teach_nothing(x, words):
+    with pytest.raises(OtowakeError, match=words):
+        learn(x, RATE, 4, iterations=2)
+
+
+# ---- the file ----------------------------------------------------------------------------------------------
+
+
+def test_a_file_gives_back_what_was_saved(known, tmp_path):
+    save_bases(tmp_path / "a.bases", known)
+    again = load_bases(tmp_path / "a.bases")
+    assert torch.equal(again.B, known.B)
+    assert (again.rate, again.stft, again.examples, again.settings) == (
+        known.rate, known.stft, known.examples, known.settings,
+    )  # fmt: skip
+
+
+META = {"schema": SCHEMA, "n_fft": 512, "hop": 256, "rate": RATE, "divergence": "kl", "examples": [], "settings": {}}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"schema": "otowake-state-1"}, {"schema": None}, {"n_fft": 1024}, {"n_fft": "512"}, {"hop": 400}, {"hop": None},
+        {"rate": 0}, {"rate": 8000.5}, {"rate": True}, {"divergence": "is"}, {"examples": 3}, {"settings": 3},
+    ],
+)  # fmt: skip
+def test_files_that_are_none(known, tmp_path, change):
+    path = tmp_path / "a.bases"
+    save_file({"B": known.B}, path, {"otowake": json.dumps({**META, **change})})
+    with pytest.raises(OtowakeError, match=r"a\.bases.*\.$"):
+        load_bases(path)
+
+
+@pytest.mark.parametrize(
+    "hurt",
+    [
+        lambda B: B[:-1], lambda B: B[:, :0], lambda B: -B, lambda B: B / 0, lambda B: B * 0, lambda B: B[0],
+        lambda B: B.long(),
+    ],
+)  # fmt: skip
+def test_numbers_that_are_no_spectra(known, tmp_path, hurt):
+    path = tmp_path / "a.bases"
+    save_file({"B": hurt(known.B).contiguous()}, path, {"otowake": json.dumps(META)})
+    with pytest.raises(OtowakeError, match="damaged"):
+        load_bases(path)
+
+
+def test_bases_fit_their_transform(known):
+    with pytest.raises(OtowakeError, match="513 bins"):
+        Bases(known.B, RATE, Stft(1024, 512))
+
+
+# ---- the commands ------------------------------------------------------------------------------------------
+
+
+def test_learn_and_extract(files, tmp_path):
+    mix, example = files
+    done = command("learn", example, "-o", tmp_path / "sax.bases", *SMALL)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [str(tmp_path / "sax.bases")]
+    done = command("extract", mix, "--bases", tmp_path / "sax.bases", "--iterations", "30", "--rest", "8")
+    assert (done.returncode, done.stderr) == (0, "")
+    folder = tmp_path / "mix-extracted"
+    names = ["target.wav", "rest.wav", "spectrogram.png", "cost.png", "extraction.json"]
+    assert done.stdout.splitlines() == [str(folder / f"mix-{name}") for name in names]
+    total = sum(integers(folder / f"mix-{name}.wav", 16) for name in ("target", "rest"))
+    np.testing.assert_array_equal(total, integers(mix, 16))
+    target, _ = two()
+    found = soundfile.read(folder / "mix-target.wav")[0]
+    gain = otowake.evaluate(target[None], found[None], soundfile.read(mix)[0]).sdr_improvement
+    assert gain[0] > 5
+    assert not left_over(tmp_path)
+
+
+def test_examples_in_place_of_bases(files, tmp_path, capsys):
+    mix, example = files
+    second = recording(tmp_path / "again.wav", scale(16_000), rate=16_000)
+    words = ("--example", example, second, "--stft", "512/256", "-o", tmp_path / "out", *FEW, "--json")
+    code, out, err = quickly(capsys, "extract", mix, *words)
+    assert (code, err) == (0, "")
+    report = json.loads(out)
+    assert report["bases"]["examples"] == ["scale.wav", "again.wav"]
+    assert any("again.wav has 16000 Hz" in note for note in report["notes"])
+    assert json.loads((tmp_path / "out" / "mix-extraction.json").read_text()) == report
+
+
+def test_stereo_in_flac_stays_stereo_in_flac(files, tmp_path, capsys):
+    x = sum(two())
+    mix = recording(tmp_path / "song.flac", np.stack([x, 0.3 * x]), "PCM_24")
+    code, _, err = quickly(capsys, "extract", mix, "--example", files[1], *FEW)
+    assert (code, err) == (0, "")
+    parts = [integers(tmp_path / "song-extracted" / f"song-{name}.flac", 24) for name in ("target", "rest")]
+    np.testing.assert_array_equal(sum(parts), integers(mix, 24))
+
+
+def test_json_of_learn(files, tmp_path, capsys):
+    code, out, err = quickly(capsys, "learn", files[1], *SMALL, "--json")
+    assert (code, err) == (0, "")
+    report = json.loads(out)
+    assert report["file"] == str(tmp_path / "scale.bases")
+    assert (report["bases"], report["rate"], report["stft"]) == (8, RATE, "512/256")
+
+
+def test_the_same_seed_gives_the_same_bytes(files, tmp_path, capsys):
+    for name in ("one", "two"):
+        assert quickly(capsys, "learn", files[1], *SMALL, "-o", tmp_path / f"{name}.bases")[0] == 0
+    assert (tmp_path / "one.bases").read_bytes() == (tmp_path / "two.bases").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "--bases"), (("--bases", "a.bases", "--example", "scale.wav"), "one way"), (("--bases", "none"), "none"),
+        (("--bases", "mix.wav"), "mix.wav"), (("--bases", "a.bases", "--stft", "2048/512"), "512/256"),
+        (("--bases", "a.bases", "--weight", "much"), "much"), (("--bases", "a.bases", "--weight", "-1"), "weight"),
+        (("--example", "silence.wav"), "silence.wav is silent"), (("--bases", "a.bases", "--method", "no"), "no"),
+        (("--bases", "a.bases", "-o", "mix.wav"), "mix.wav"),
+    ],
+)  # fmt: skip
+def test_extract_refuses_in_one_sentence(files, known, tmp_path, capsys, monkeypatch, words, said):
+    monkeypatch.chdir(tmp_path)
+    save_bases("a.bases", known)
+    recording("silence.wav", np.zeros((1, RATE)))
+    answer = quickly(capsys, "extract", "mix.wav", *words)
+    assert refused(answer), answer
+    assert said in answer[2]
+    assert not (tmp_path / "mix-extracted").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("silence.wav",), "silence.wav is silent"), (("none.wav",), "none.wav"), (("text.wav",), "text.wav"),
+        (("scale.wav", "-o", "scale.wav"), "example"), (("scale.wav", "-o", "no/such/a.bases"), "no/such"),
+        (("scale.wav", "-o", "."), "directory"), (("scale.wav", "--bases", "0"), "--bases"), ((), "EXAMPLE"),
+        (("scale.wav", "--stft", "512"), "512"),
+    ],
+)  # fmt: skip
+def test_learn_refuses_in_one_sentence(files, tmp_path, capsys, monkeypatch, words, said):
+    monkeypatch.chdir(tmp_path)
+    recording("silence.wav", np.zeros((1, RATE)))
+    (tmp_path / "text.wav").write_text("no sound")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    answer = quickly(capsys, "learn", *words)
+    assert refused(answer), answer
+    assert said in answer[2]
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
+def test_ctrl_c_leaves_nothing(files, tmp_path):
+    before = sorted(path.name for path in tmp_path.iterdir())
+    words = line("learn", files[1], "--iterations", "1000000", "-v")
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1)
+    with process:
+        assert "learning" in process.stderr.readline()
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "stopped, nothing was written" in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
