@@ -41,12 +41,14 @@ class Split:
         fused: the same function in numbers, for kernels; None where it has no such form.
         entropic: None, or r -> w: a factor then moves by exp((sum neg - sum pos) / sum w), the limit that ratios have
             for costs made of r log r and r alone (`DualKl`).
+        summed: where the sources count by their sum only, the split gradient as a function of that; None elsewhere.
     """
 
     at: Callable[[Power], SplitGradient]
     powers: tuple[float, float]
     fused: Fused | None = None
     entropic: Callable[[Power], Half] | None = None
+    summed: Callable[[Power], SplitGradient] | None = None
 
     def __call__(self, r: Power) -> SplitGradient:
         return self.at(r)

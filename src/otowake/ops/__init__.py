@@ -2,7 +2,7 @@
 
 from otowake.ops.covariance import weighted_covariance
 from otowake.ops.demix import abs2, demixed, demixed_power
-from otowake.ops.ratio import bases_ratio, factor_ratio, gains_ratio, raised, slope_weight
+from otowake.ops.ratio import bases_ratio, factor_ratio, gains_ratio, raised, slope_weight, times
 from otowake.ops.registry import OPS, Op
 from otowake.ops.sweep import ip1_sweep, iss1_sweep
 

@@ -64,7 +64,7 @@ class Observed:
 
     def split(self, o: Float[Tensor, "*b 1 f t"], p: ObservedState) -> Split:
         whole = self.divergence.split(o)
-        return Split(lambda r: whole(r.sum(-3, keepdim=True)), whole.powers)
+        return Split(lambda r: whole(r.sum(-3, keepdim=True)), whole.powers, summed=whole.at)
 
     def update(self, X: Mixture, p: ObservedState, o: Float[Tensor, "*b 1 f t"], r: Power) -> ObservedState:
         return p
