@@ -19,5 +19,6 @@ __all__ = [
     "iss1_sweep",
     "raised",
     "slope_weight",
+    "times",
     "weighted_covariance",
 ]
