@@ -45,7 +45,9 @@ def best(found: Found) -> str:
     for kind, of_kind in found.items():
         tops = [scores(of_kind, way).max(1) for way in WAYS]
         rows.append((NAMES[kind], *(_pair(top) for top in tops), PUBLISHED[kind]))
-    return f"{len(found['snmf'])} songs of 90.\n\n{markdown(rows)}"
+    one = next(iter(found["cosine"].values()))
+    what = f"{len(found['snmf'])} songs of 90, {one['weights']} weights, {one['sweeps']} sweeps."
+    return f"{what}\n\n{markdown(rows)}"
 
 
 def fixed(found: Found) -> str:
