@@ -44,6 +44,7 @@ class Split:
             for costs made of r log r and r alone (`DualKl`).
         factored: None, or (B, H, e, whether of B) -> neg and pos of that factor where v is explained by the sum of all
             B H + e; only asked by who knows that it is (`Observed`).
+        summed: where the sources count by their sum only, the split gradient as a function of that; None elsewhere.
     """
 
     at: Callable[[Power], SplitGradient]
@@ -51,6 +52,7 @@ class Split:
     fused: Fused | None = None
     entropic: Callable[[Power], Half] | None = None
     factored: Callable[[Tensor, Tensor, Tensor, bool], tuple[Tensor, Tensor]] | None = None
+    summed: Callable[[Power], SplitGradient] | None = None
 
     def __call__(self, r: Power) -> SplitGradient:
         return self.at(r)

@@ -52,6 +52,8 @@ class Beta:
         """The split gradient of `cost` in r."""
 
         def at(r: Power) -> SplitGradient:
+            if self.b == 1:
+                return SplitGradient(v / r, r.new_ones(()).expand_as(r))
             pos = r ** (self.b - 1)
             return SplitGradient(v * pos / r, pos)
 

@@ -16,7 +16,14 @@ from otowake.ops.registry import Op
 
 
 def factor_definition(neg: Tensor, pos: Tensor, A: Tensor) -> Tensor:
-    return divide(neg @ A.mT, pos @ A.mT)
+    return divide(neg @ A.mT, times(pos, A.mT))
+
+
+def times(half: Tensor, A: Tensor) -> Tensor:
+    """half @ A; a half that is one number, expanded over bins and frames, takes a sum in place of the product."""
+    if half.stride()[-2:] == (0, 0):
+        return (half[..., :1, :1] * A.sum(-2, keepdim=True)).expand(*A.shape[:-2], half.shape[-2], -1)
+    return half @ A
 
 
 def raised(q: Tensor, slope: Tensor) -> Tensor:

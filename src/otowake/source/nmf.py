@@ -22,7 +22,7 @@ from otowake.core.random import uniform
 from otowake.core.types import Cost, Gain, Power
 from otowake.divergence.penalty import Penalty, Terms
 from otowake.linalg.safe import divide, rooted, variance_floor
-from otowake.ops import bases_ratio, factor_ratio, gains_ratio
+from otowake.ops import bases_ratio, factor_ratio, gains_ratio, times
 from otowake.source.domain import checked, pulled_back, to_power
 from otowake.source.step import Bound, Rule, mm
 
@@ -152,7 +152,9 @@ class Nmf:
 
     def _halves(self, halves: tuple[Tensor, Tensor], z: NmfState, bases: bool) -> tuple[Tensor, Tensor]:
         neg, pos = halves
-        return (neg @ z.H.mT, pos @ z.H.mT) if bases else (z.B.mT @ neg, z.B.mT @ pos)
+        if bases:
+            return neg @ z.H.mT, times(pos, z.H.mT)
+        return z.B.mT @ neg, times(pos.mT, z.B).mT
 
     def _frozen(self, z: NmfState) -> Tensor | None:
         """*n f k: which numbers of B stay as they are."""

@@ -6,6 +6,7 @@ Update   one part after the other, each sees the split gradient with the others 
 Source   semi-supervised NMF: Smaragdis, Raj, Shashanka 2007; the order of updates: docs/papers/psnmf.md.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,27 +50,32 @@ class Stack:
         return sum((part.penalty(own) for part, own in zip(self.parts, z, strict=True)), 0.0)
 
     def update(self, z: tuple[Any, ...], split: Split) -> tuple[Any, ...]:
-        states, powers = list(z), [part.psd(own) for part, own in zip(self.parts, z, strict=True)]
+        """The first part's power of before and the last one's of after are nobody's business."""
+        states, powers = list(z), [part.psd(own) if n else None for n, (part, own) in enumerate(zip(self.parts, z))]
         for n, part in enumerate(self.parts):
-            states[n] = part.update(states[n], _part(split, powers, n))
-            powers[n] = part.psd(states[n])
+            states[n] = part.update(states[n], _part(split, powers[:n], powers[n + 1 :]))
+            powers[n] = part.psd(states[n]) if n + 1 < len(states) else None
         return tuple(states)
 
     def rescale(self, z: tuple[Any, ...], g: Gain) -> tuple[Any, ...]:
         return tuple(part.rescale(own, _of(g, n)) for n, (part, own) in enumerate(zip(self.parts, z, strict=True)))
 
 
-def _part(split: Split, powers: list[Power], n: int) -> Split:
-    """The split gradient of source n, the others being what they are."""
+def _part(split: Split, before: list[Any], after: list[Any]) -> Split:
+    """The split gradient of the source between those, which are what they are."""
+    n, summed, entropic = len(before), split.summed, split.entropic
+    if summed is not None and (before or after):
+        rest = functools.reduce(torch.add, [*before, *after])
+        weight = None if entropic is None else lambda r: entropic(r + rest)
+        return Split(lambda r: summed(r + rest), split.powers, None, weight)
 
     def whole(r: Tensor) -> Tensor:
-        return _together([*powers[:n], r, *powers[n + 1 :]])
+        return _together([*before, r, *after])
 
     def at(r: Power) -> SplitGradient:
         neg, pos = split(whole(r))
         return SplitGradient(_of(neg, n), _of(pos, n))
 
-    entropic = split.entropic
     fused = None if split.fused is None else Fused(_of(split.fused.v, n), split.fused.slope)
     return Split(at, split.powers, fused, None if entropic is None else lambda r: _of(entropic(whole(r)), n))
 

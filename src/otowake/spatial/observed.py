@@ -66,7 +66,7 @@ class Observed:
         whole = self.divergence.split(o)
         factored = general(whole) if whole.fused is None else known(o, whole.fused.slope)
         entropic = None if whole.entropic is None else lambda r: whole.entropic(r.sum(-3, keepdim=True))
-        return Split(lambda r: whole(r.sum(-3, keepdim=True)), whole.powers, None, entropic, factored)
+        return Split(lambda r: whole(r.sum(-3, keepdim=True)), whole.powers, None, entropic, factored, whole.at)
 
     def update(self, X: Mixture, p: ObservedState, o: Float[Tensor, "*b 1 f t"], r: Power) -> ObservedState:
         return p
