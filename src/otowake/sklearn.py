@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, check_non_neg
 from torch import Tensor
 
 from otowake.core.errors import OtowakeError
-from otowake.core.separator import Separator
+from otowake.core.separator import Separator, SeparatorState
 from otowake.divergence.beta import Beta
 from otowake.divergence.penalty import Elastic, Penalty
 from otowake.linalg.safe import variance_floor
@@ -87,11 +87,15 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any = None, *, weights: Any = None) -> "NMF":
         """Learn H.  X: (samples, features), >= 0, NaN is missing; weights: of X's shape or broadcasting to it."""
-        self.fit_transform(X, weights=weights)
+        self._fitted(X, None, None, weights)
         return self
 
     def fit_transform(self, X: Any, y: Any = None, W: Any = None, H: Any = None, *, weights: Any = None) -> Any:
         """Learn H and give back W, (samples, n_components_): what `transform` gives for the same X."""
+        return self._activations(*self._fitted(X, W, H, weights))
+
+    def _fitted(self, X: Any, W: Any, H: Any, weights: Any) -> tuple[Any, Tensor, Tensor]:
+        """Learn H; X as it was checked, and what it is inside."""
         X = self._checked(X, reset=True)
         v, w = _transposed(X, weights)
         k = self._how_many(X, H)
@@ -103,9 +107,9 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             warnings.warn(
                 f"NMF used all of its max_iter={self.max_iter} iterations; the cost may still fall: allow more.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
-        return self._activations(X, v, w)
+        return X, v, w
 
     def transform(self, X: Any, *, weights: Any = None) -> Any:
         """W of other samples for the H that was learned: max_iter iterations from a constant for each sample."""
@@ -149,7 +153,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             spatial if whole else Masked(spatial, w.to(self.device)),
         )
         X = v.sqrt()[None].to(self.device)
-        s = method.init(X, 0)._replace(z=z)
+        s = SeparatorState(z, method.spatial.init(X, 0))
         split = method.spatial.split(method.spatial.observe(X, s.p), s.p)
         first = before = float(method.cost(X, s)) if tol > 0 else 0.0
         for k in range(1, self.max_iter + 1):

@@ -3,7 +3,7 @@
 from otowake.ops.covariance import weighted_covariance
 from otowake.ops.demix import abs2, demixed, demixed_power
 from otowake.ops.factored import factored_activations, factored_bases
-from otowake.ops.ratio import bases_ratio, factor_ratio, gains_ratio, raised, slope_weight, times
+from otowake.ops.ratio import bases_ratio, factor_ratio, gains_ratio, raised, slope_weight
 from otowake.ops.registry import OPS, Op
 from otowake.ops.sweep import ip1_sweep, iss1_sweep
 
@@ -22,6 +22,5 @@ __all__ = [
     "iss1_sweep",
     "raised",
     "slope_weight",
-    "times",
     "weighted_covariance",
 ]

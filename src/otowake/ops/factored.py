@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from otowake.ops.ratio import raised
+from otowake.ops.ratio import POWERS, halves_of, times
 from otowake.ops.registry import Op
 
 Pair = tuple[Tensor, Tensor]
@@ -18,30 +18,24 @@ Halves = Callable[[Tensor, Tensor, Tensor, bool], Pair]
 """(B: *b n f k, H: *b n k t, e: *b n 1|f 1, whether of B) -> neg and pos of B, or of H."""
 
 
-def halves_of(v: Tensor, r: Tensor, cost: Tensor) -> Pair:
-    """neg and pos of r."""
-    if len(cost) == 1:
-        b = cost.item()
-        pos = r ** (b - 1)
-        return v * pos / r, pos
-    pos = 1 / r
-    q = v * pos
-    return raised(q, cost) * q * pos, pos
+def products(neg: Tensor, pos: Tensor, B: Tensor, H: Tensor, bases: bool) -> Pair:
+    """neg Hᵀ and pos Hᵀ, or Bᵀ neg and Bᵀ pos."""
+    if bases:
+        return neg @ H.mT, times(pos, H.mT)
+    return B.mT @ neg, times(pos.mT, B).mT
 
 
 def bases_definition(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> Tensor:
-    neg, pos = halves_of(v, B @ H + e, cost)
-    return torch.stack([neg @ H.mT, pos @ H.mT], -3)
+    return torch.stack(products(*halves_of(v, B @ H + e, cost), B, H, True), -3)
 
 
 def activations_definition(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> Tensor:
-    neg, pos = halves_of(v, B @ H + e, cost)
-    return torch.stack([B.mT @ neg, B.mT @ pos], -3)
+    return torch.stack(products(*halves_of(v, B @ H + e, cost), B, H, False), -3)
 
 
 def _suits(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> bool:
     """The costs that have a formula of their own; others are as fast in the definition's vector functions."""
-    return cost.item() in (1.0, 2.0) if len(cost) == 1 else cost[2].item() in (0.0, -1.0, -0.5)
+    return cost.item() in (1.0, 2.0) if len(cost) == 1 else cost[2].item() in POWERS
 
 
 def _bases_kernel(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> Tensor:
@@ -81,8 +75,7 @@ def general(at: Callable[[Tensor], Pair]) -> Halves:
     def halves(B: Tensor, H: Tensor, e: Tensor, bases: bool) -> Pair:
         Bs, Hs, es = _joined(B, H, e)
         neg, pos = (x.squeeze(-3) for x in at((Bs @ Hs + es).unsqueeze(-3)))
-        products = (neg @ Hs.mT, pos @ Hs.mT) if bases else (Bs.mT @ neg, Bs.mT @ pos)
-        return _apart(*products, H, bases)
+        return _apart(*products(neg, pos, Bs, Hs, bases), H, bases)
 
     return halves
 

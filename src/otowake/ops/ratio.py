@@ -37,18 +37,23 @@ def raised(q: Tensor, slope: Tensor) -> Tensor:
     return c * torch.rsqrt(base) if g == -0.5 else c * base**g
 
 
-def _halves(v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
-    pos = 1 / (B @ H + e)
+def halves_of(v: Tensor, r: Tensor, cost: Tensor) -> tuple[Tensor, Tensor]:
+    """neg and pos of r, for a cost of three numbers (a slope) or one (b of a beta divergence)."""
+    if len(cost) == 1:
+        b = cost.item()
+        pos = r ** (b - 1)
+        return v * pos / r, pos
+    pos = 1 / r
     q = v * pos
-    return raised(q, slope) * q * pos, pos
+    return raised(q, cost) * q * pos, pos
 
 
 def bases_definition(v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> Tensor:
-    return factor_definition(*_halves(v, B, H, e, slope), H)
+    return factor_definition(*halves_of(v, B @ H + e, slope), H)
 
 
 def gains_definition(v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> Tensor:
-    neg, pos = _halves(v, B, H, e, slope)
+    neg, pos = halves_of(v, B @ H + e, slope)
     return factor_definition(neg.mT, pos.mT, B.mT).mT.contiguous()
 
 
@@ -57,12 +62,13 @@ def weight_definition(v: Tensor, r: Tensor, slope: Tensor) -> Tensor:
     return raised(v * pos, slope) * pos
 
 
-_POWERS = (0.0, -1.0, -0.5)
+POWERS = (0.0, -1.0, -0.5)
+"""The g that kernels have a formula for."""
 
 
 def _kernel_suits(v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> bool:
     """Powers other than these are faster in the definition's vector functions, many bases in matrix products."""
-    return B.shape[-1] <= 16 and slope[2].item() in _POWERS
+    return B.shape[-1] <= 16 and slope[2].item() in POWERS
 
 
 def _bases_kernel(v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> Tensor:
@@ -95,6 +101,6 @@ slope_weight = Op(
     weight_definition,
     _weight_kernel,
     "(Tensor v, Tensor r, Tensor slope) -> Tensor",
-    lambda v, r, slope: slope[2].item() in _POWERS and r.shape == v.shape,
+    lambda v, r, slope: slope[2].item() in POWERS and r.shape == v.shape,
 )
 """(v, r: *b n f t, slope: 3) -> phi: *b n f t."""

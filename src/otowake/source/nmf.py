@@ -22,7 +22,8 @@ from otowake.core.random import uniform
 from otowake.core.types import Cost, Gain, Power
 from otowake.divergence.penalty import Penalty, Terms
 from otowake.linalg.safe import divide, rooted, variance_floor
-from otowake.ops import bases_ratio, factor_ratio, gains_ratio, times
+from otowake.ops import bases_ratio, factor_ratio, gains_ratio
+from otowake.ops.factored import products
 from otowake.source.domain import checked, pulled_back, to_power
 from otowake.source.step import Bound, Rule, mm
 
@@ -130,7 +131,7 @@ class Nmf:
         elif self.rule is mm and not terms:
             return rooted(self._ratio(z, split, bases), 1 / (high - low))
         else:
-            halves = self._halves(pulled_back(self.psd(z), split, self.domain), z, bases)
+            halves = products(*pulled_back(self.psd(z), split, self.domain), z.B, z.H, bases)
         return self.rule(_joined(*halves, low, high, terms))
 
     def _ratio(self, z: NmfState, split: Split, bases: bool) -> Tensor:
@@ -147,14 +148,8 @@ class Nmf:
             )
         r = self.psd(z)
         neg, pos = split(r)
-        change, weight = self._halves((neg - pos, split.entropic(r).expand_as(r)), z, bases)
+        change, weight = products(neg - pos, split.entropic(r).expand_as(r), z.B, z.H, bases)
         return torch.exp(divide(change, weight))
-
-    def _halves(self, halves: tuple[Tensor, Tensor], z: NmfState, bases: bool) -> tuple[Tensor, Tensor]:
-        neg, pos = halves
-        if bases:
-            return neg @ z.H.mT, times(pos, z.H.mT)
-        return z.B.mT @ neg, times(pos.mT, z.B).mT
 
     def _frozen(self, z: NmfState) -> Tensor | None:
         """*n f k: which numbers of B stay as they are."""

@@ -57,7 +57,7 @@ def heuristic(bound: Bound) -> Factor:
 
 @dataclass(frozen=True)
 class Me:
-    """Majorisation-equalisation, relaxed.
+    """Majorisation-equalisation, relaxed; where a penalty brings a quad it is mm.
 
     Args:
         a: from 0 (mm) to below 1 (all the way, where the cost may stand still).
