@@ -67,6 +67,12 @@ def versions() -> dict[str, str]:
     return {"otowake": __version__, **packages, "python": platform.python_version()}
 
 
+def reported(result: Any, **more: Any) -> dict[str, Any]:
+    """What every task reports of its result, JSON-able, with versions."""
+    named = ("method", "why", "rate", "settings", "iterations", "converged", "seconds", "notes", "diagnostics")
+    return {**{key: getattr(result, key) for key in named}, **more, "costs": result.costs, "versions": versions()}
+
+
 def tensor(x: Any) -> Tensor:
     """The samples in double precision, on the CPU; integers are left for `check_samples` to refuse."""
     t = x.detach().cpu() if isinstance(x, Tensor) else torch.from_numpy(np.array(x))

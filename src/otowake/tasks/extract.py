@@ -34,7 +34,7 @@ from otowake.source.stack import Stack
 from otowake.spatial.observed import Observed
 from otowake.spec import show
 from otowake.tasks.bases import Bases
-from otowake.tasks.door import Progress, Run, Watch, as_stft, check_request, like, tensor, versions, watched
+from otowake.tasks.door import Progress, Run, Watch, as_stft, check_request, like, reported, tensor, watched
 from otowake.tasks.learn import amplitudes
 from otowake.tasks.prepare import check_length, check_samples
 
@@ -79,9 +79,7 @@ class Extraction:
 
     def report(self) -> dict[str, Any]:
         """All but the sounds, JSON-able, with versions."""
-        named = ("method", "why", "rate", "settings", "iterations", "converged", "seconds", "notes", "diagnostics")
-        shown = {key: getattr(self, key) for key in named}
-        return {**shown, "bases": self.bases.report(), "costs": self.costs, "versions": versions()}
+        return reported(self, bases=self.bases.report())
 
 
 class Fit(NamedTuple):

@@ -27,8 +27,8 @@ from otowake.tasks.door import (
     check_request,
     device_name,
     like,
+    reported,
     tensor,
-    versions,
     watched,
 )
 from otowake.tasks.prepare import Prepared, check_length, check_samples, prepared
@@ -67,18 +67,7 @@ class Separation:
 
     def report(self) -> dict[str, Any]:
         """All but sound and state, JSON-able, with versions."""
-        named = (
-            "method",
-            "why",
-            "rate",
-            "settings",
-            "iterations",
-            "converged",
-            "seconds",
-            "notes",
-            "diagnostics",
-        )
-        return {**{key: getattr(self, key) for key in named}, "costs": self.costs, "versions": versions()}
+        return reported(self)
 
 
 def separate(
