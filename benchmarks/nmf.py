@@ -11,14 +11,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import sys
 import time
 import warnings
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from machine import machine
 
 F, T, K, SEED = 1025, 1000, 30, 0
 LOSSES = {"beta 2": "frobenius", "beta 1": "kullback-leibler", "beta 0": "itakura-saito"}
@@ -141,17 +141,7 @@ def markdown(result: dict) -> str:
 
 
 def facts(args: argparse.Namespace) -> dict:
-    def of(package: str) -> str:
-        try:
-            return version(package)
-        except PackageNotFoundError:
-            return "not installed"
-
-    cpu = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    names = [line.split(":", 1)[1].strip() for line in cpu.splitlines() if line.startswith("model name")]
-    given = {key: getattr(args, key) for key in ("threads", "rounds", "updates")}
-    machine = f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
-    return {"machine": machine, "python": platform.python_version(), "versions": {p: of(p) for p in PACKAGES}, **given}
+    return machine(PACKAGES) | {key: getattr(args, key) for key in ("threads", "rounds", "updates")}
 
 
 def main() -> None:

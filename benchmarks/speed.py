@@ -19,18 +19,17 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 
+from machine import machine
 from scene import RATE, SEED, at_microphone, scene, si_sdr, start, waveform
 
 CASES = [(name, k, mics) for mics in (2, 4) for name, k in (("auxiva", 0), ("ilrma", 2), ("ilrma", 10))]
@@ -206,19 +205,7 @@ def command(repeats: int = 3) -> dict:
 
 
 def facts(args: argparse.Namespace) -> dict:
-    def of(package: str) -> str:
-        try:
-            return version(package)
-        except PackageNotFoundError:
-            return "not installed"
-
-    cpu = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    names = [line.split(":", 1)[1].strip() for line in cpu.splitlines() if line.startswith("model name")]
-    packages = ("otowake", "numpy", "scipy", "torch", "numba", *PEERS)
-    return {
-        "machine": f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores",
-        "python": platform.python_version(),
-        "versions": {p: of(p) for p in packages},
+    return machine(("otowake", "numpy", "scipy", "torch", "numba", *PEERS)) | {
         "seed": SEED,
         "rounds": args.rounds,
         "iterations": args.iterations,
