@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint nightly bench parity
+.PHONY: demo test lint nightly docs bench parity
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -32,6 +32,10 @@ lint: $(VENV)/.installed-test
 
 nightly: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n auto -q -m 'slow or not slow'
+
+docs: $(VENV)/.installed-test
+	$(BIN)/python docs/include.py
+	$(BIN)/python docs/gallery/gallery.py
 
 $(VENV)/.installed-bench: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable '.[bench]'

@@ -6,8 +6,8 @@ import math
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -47,12 +47,14 @@ class Outcome:
         names: of the parts, in file names.
         report: all but the sounds, JSON-able, with "notes", "costs", "method" and "rate".
         kind: the report's own name.
+        more: further files, such as pictures: what their names end in, and what writes one at a path.
     """
 
     parts: "Parts"
     names: Sequence[str]
     report: dict[str, Any]
     kind: str
+    more: Mapping[str, Callable[[Path], None]] = field(default_factory=dict)
 
 
 # ---- before ------------------------------------------------------------------------------------------------
@@ -148,7 +150,10 @@ def _written(job: Job, recording: "Recording", outcome: Outcome, plots: bool) ->
         for name, part in zip(sounds, parts):
             write(place / name, part, recording.rate, subtype=form.subtype)
         pictures = _drawn(place, job.stem, mixture, parts, outcome) if plots else []
-        files = [*sounds, *pictures, f"{job.stem}-{outcome.kind}.json"]
+        others = {f"{job.stem}-{ending}": make for ending, make in outcome.more.items()}
+        for name, make in others.items():
+            make(place / name)
+        files = [*sounds, *others, *pictures, f"{job.stem}-{outcome.kind}.json"]
         report = _report(job, recording, outcome, form, files)
         write_bytes(place / files[-1], (json.dumps(report, indent=2) + "\n").encode())
     return report
