@@ -450,3 +450,14 @@ def test_factored_halves_of_beta_divergences(name, b, single):
     for problem in (Problem(bins=75, frames=13), Problem(batch=(2,), wide=False)):
         args = (*_factored(problem._replace(single=single))[:4], torch.tensor([b], dtype=torch.float64))
         assert_close(OPS[name](*args), OPS[name].definition(*args))
+
+
+@pytest.mark.parametrize("cost", [[1.0], [2.0], [1.0, 0.0, 0.0], [0.7, 0.1, -0.5], [0.7, 0.1, -1.0]], ids=str)
+@pytest.mark.parametrize("name", ["factored_bases", "factored_activations"])
+def test_factored_halves_above_a_floor_of_each_bin(name, cost):
+    """What other sources explain (`Stack`); the same v for every item of a batch, which is not copied."""
+    problem = Problem(bins=75, frames=13, batch=(2,))
+    v, B, H, *_ = _factored(problem)
+    e = Maker(problem).positive(problem.bins, problem.frames)
+    args = (v[:1].expand(2, -1, -1), B, H, e, torch.tensor(cost, dtype=torch.float64))
+    assert_close(OPS[name](*args), OPS[name].definition(*args))

@@ -15,7 +15,7 @@ from otowake.ops.registry import Op
 
 Pair = tuple[Tensor, Tensor]
 Halves = Callable[[Tensor, Tensor, Tensor, bool], Pair]
-"""(B: *b n f k, H: *b n k t, e: *b n 1|f 1, whether of B) -> neg and pos of B, or of H."""
+"""(B: *b n f k, H: *b n k t, e: *b n 1|f 1|t, whether of B) -> neg and pos of B, or of H."""
 
 
 def products(neg: Tensor, pos: Tensor, B: Tensor, H: Tensor, bases: bool) -> Pair:
@@ -52,18 +52,19 @@ def _activations_kernel(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor
 
 _SCHEMA = "(Tensor v, Tensor B, Tensor H, Tensor e, Tensor cost) -> Tensor"
 factored_bases = Op("factored_bases", bases_definition, _bases_kernel, _SCHEMA, _suits)
-"""(v: *b f t, B: *b f k, H: *b k t, e: *b 1|f 1, cost: 1 or 3) -> *b 2 f k."""
+"""(v: *b f t, B: *b f k, H: *b k t, e: *b 1|f 1|t, cost: 1 or 3) -> *b 2 f k."""
 factored_activations = Op("factored_activations", activations_definition, _activations_kernel, _SCHEMA, _suits)
 """The same arguments -> *b 2 k t."""
 
 
 def known(v: Tensor, cost: Tensor) -> Halves:
     """Of a cost that the ops know; v: *b 1 f t."""
+    v = v.squeeze(-3).contiguous()
 
     def halves(B: Tensor, H: Tensor, e: Tensor, bases: bool) -> Pair:
         Bs, Hs, es = _joined(B, H, e)
         op = factored_bases if bases else factored_activations
-        neg, pos = op(v.squeeze(-3), Bs, Hs, es, cost).unbind(-3)
+        neg, pos = op(v, Bs, Hs, es, cost).unbind(-3)
         return _apart(neg, pos, H, bases)
 
     return halves
@@ -81,8 +82,9 @@ def general(at: Callable[[Tensor], Pair]) -> Halves:
 
 
 def _joined(B: Tensor, H: Tensor, e: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """All bases side by side, *b f nk; all activations, *b nk t; the floors' sum *b 1|f 1."""
-    return B.movedim(-3, -2).flatten(-2), H.flatten(-3, -2), e.sum(-3)
+    """All bases side by side, *b f nk; all activations, *b nk t; the floors' sum *b 1|f 1|t."""
+    floor = e.sum(-3) if e.shape[-3] > 1 else e.squeeze(-3)  # torch's sum of one is slower than a copy
+    return B.movedim(-3, -2).flatten(-2), H.flatten(-3, -2), floor
 
 
 def _apart(neg: Tensor, pos: Tensor, H: Tensor, bases: bool) -> Pair:

@@ -103,7 +103,7 @@ class Nmf:
         return NmfState(B, H.clone(), e)
 
     def psd(self, z: NmfState) -> Power:
-        return to_power(z.B @ z.H + z.e, self.domain)
+        return to_power((z.B @ z.H).add_(z.e), self.domain)
 
     def penalty(self, z: NmfState) -> Cost | float:
         return sum((penalty.cost(z.B, z.H) for penalty in self.penalties), 0.0)

@@ -63,11 +63,13 @@ class Stack:
 
 def _part(split: Split, before: list[Any], after: list[Any]) -> Split:
     """The split gradient of the source between those, which are what they are."""
-    n, summed, entropic = len(before), split.summed, split.entropic
+    n, summed, entropic, factored = len(before), split.summed, split.entropic, split.factored
     if summed is not None and (before or after):
         rest = functools.reduce(torch.add, [*before, *after])
         weight = None if entropic is None else lambda r: entropic(r + rest)
-        return Split(lambda r: summed(r + rest), split.powers, None, weight)
+        floor = functools.lru_cache(1)(lambda e: e + rest)
+        halves = None if factored is None else lambda B, H, e, bases: factored(B, H, floor(e), bases)
+        return Split(lambda r: summed(r + rest), split.powers, None, weight, halves)
 
     def whole(r: Tensor) -> Tensor:
         return _together([*before, r, *after])

@@ -1,19 +1,101 @@
 """Halves for B and for H, a few rows of v at a time: r, neg and pos of these rows stay in cache between the products.
 
-The products are NumPy's, whose library is the faster one here; where it has threads it uses them inside of a product.
+The products are NumPy's, whose library is the faster one here; threads take slices of the rows.  What is added up and
+in which order does not depend on the number of threads.
 """
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
 
-from otowake.ops.cpu.arrays import flat, result
+from otowake.ops.cpu.arrays import flat, result, scratch
+from otowake.ops.cpu.compile import kernel
+from otowake.ops.cpu.threads import in_threads
 
-_ROWS = 32
-"""Of v at a time: with a thousand frames the work arrays fill a quarter of a megabyte or two."""
+_CACHED = 2**15
+"""Numbers of v at a time: r, neg and pos of them fit into a core's second cache."""
+_SMALL = 10**6
+"""Multiply-adds of a product: OpenBLAS makes no copies of the factors up to here, and is half as fast beyond."""
+_SLICES = 4
+"""Of the rows, for threads."""
 
 Array = np.ndarray
+
+
+class Problem(NamedTuple):
+    """One item of a batch: v and r = B H + e, e for a row or for each bin; the cost's numbers in v's own precision."""
+
+    v: Array
+    B: Array
+    H: Array
+    e: Array
+    cost: tuple[np.floating, ...]
+
+    @property
+    def slices(self) -> list[slice]:
+        """Of the rows, for threads."""
+        return list(_cut(slice(0, len(self.v)), -(-len(self.v) // _SLICES)))
+
+    def blocks(self, rows: slice) -> Iterator[tuple[slice, Array, Array | None]]:
+        """(rows, neg, pos) for a few rows after the other; no pos where it is 1."""
+        frames = self.v.shape[1]
+        height = max(1, min(_CACHED, _SMALL // len(self.H)) // frames)
+        work = scratch("halves", (2, height, frames), self.v.dtype)
+        for block in _cut(rows, height):
+            r, neg = work[:, : block.stop - block.start]
+            np.matmul(self.B[block], self.H, out=r)
+            if len(self.cost) == 1:
+                _kullback(self.v[block], self.e[block], r)
+                yield block, r, None
+            else:
+                _halves(self.v[block], self.e[block], *self.cost, r, neg)
+                yield block, neg, r
+
+
+@kernel
+def _raise(r, e):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """r <- r + e for one row; e may be one number."""
+    if len(e) == 1:
+        for t in range(len(r)):
+            r[t] += e[0]
+    else:
+        for t in range(len(r)):
+            r[t] += e[t]
+
+
+@kernel
+def _kullback(v, e, r):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """r <- v / (r + e)."""
+    for i in range(v.shape[0]):
+        _raise(r[i], e[i])
+        for t in range(v.shape[1]):
+            r[i, t] = v[i, t] / r[i, t]
+
+
+@kernel
+def _halves(v, e, one, c, a, g, r, neg):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """neg <- c (q + a)^g q pos and r <- pos = 1 / (r + e), where q = v pos."""
+    for i in range(v.shape[0]):
+        _raise(r[i], e[i])
+        if g == 0:
+            for t in range(v.shape[1]):
+                p = one / r[i, t]
+                r[i, t] = p
+                neg[i, t] = c * v[i, t] * p * p
+        elif g == -one:
+            for t in range(v.shape[1]):
+                p = one / r[i, t]
+                q = v[i, t] * p
+                r[i, t] = p
+                neg[i, t] = c * q * p / (q + a)
+        else:
+            for t in range(v.shape[1]):
+                p = one / r[i, t]
+                q = v[i, t] * p
+                r[i, t] = p
+                neg[i, t] = c * q * p / np.sqrt(q + a)
 
 
 def factored_bases(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> Tensor:
@@ -28,81 +110,70 @@ def factored_activations(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tenso
 
 def _each(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor, one: Callable[..., None], like: Tensor) -> Tensor:
     """Item by item of a batch."""
-    vs, Bs, Hs, es = (np.ascontiguousarray(flat(x, 2)) for x in (v, B, H, e.expand(*B.shape[:-1], 1)))
-    out = np.zeros((len(vs), 2, *like.shape[-2:]), dtype=vs.dtype)
-    for b in range(len(vs)):
-        one(vs[b], Bs[b], Hs[b], es[b], cost.tolist(), out[b])
+    numbers = cost.tolist() if len(cost) == 1 else [1.0, *cost.tolist()]
+    items = [flat(x, 2) for x in (v, B, H, e.expand(*B.shape[:-1], -1))]
+    out = np.empty((len(items[1]), 2, *like.shape[-2:]), dtype=items[0].dtype)
+    typed = tuple(out.dtype.type(x) for x in numbers)
+    for *item, found in zip(*items, out):
+        vs, Bs, Hs, es = map(np.ascontiguousarray, item)
+        one(Problem(vs, Bs, Hs, es, typed), *found)
     return result(out, v.shape[:-2])
 
 
-def _bases(v: Array, B: Array, H: Array, e: Array, cost: list[float], out: Array) -> None:
-    Ht = np.ascontiguousarray(H.T)
-    if cost == [2.0]:
-        for rows in _slices(len(v)):  # twice as fast as in one piece
-            np.matmul(v[rows], Ht, out=out[0, rows])
-        out[1] = B @ (H @ Ht) + e * H.sum(1)
+def _bases(p: Problem, neg: Array, pos: Array) -> None:
+    Ht = np.ascontiguousarray(p.H.T)
+    squares = p.cost == (2.0,)
+
+    def rows(own: slice) -> None:
+        if squares:
+            for block in _cut(own, max(1, _SMALL // p.H.size)):
+                np.matmul(p.v[block], Ht, out=neg[block])
+            return
+        for block, n, q in p.blocks(own):
+            np.matmul(n, Ht, out=neg[block])
+            if q is not None:
+                np.matmul(q, Ht, out=pos[block])
+
+    in_threads(rows, p.slices)
+    if squares:
+        pos[:] = p.B @ (p.H @ Ht) + _times(p.e, p.H.T)
+    elif len(p.cost) == 1:
+        pos[:] = p.H.sum(1)
+
+
+def _activations(p: Problem, neg: Array, pos: Array) -> None:
+    if p.cost == (2.0,):
+        frames = slice(0, p.v.shape[1])
+        cut = list(_cut(frames, max(1, _SMALL // p.B.size)))
+        in_threads(lambda own: np.matmul(p.B.T, p.v[:, own], out=neg[:, own]), cut)
+        pos[:] = (p.B.T @ p.B) @ p.H + p.B.T @ p.e
         return
-    if cost == [1.0]:
-        out[1] = H.sum(1)
 
-    def product(rows: slice, b: Array, neg: Array, pos: Array | None) -> None:
-        np.matmul(neg, Ht, out=out[0, rows])
-        if pos is not None:
-            np.matmul(pos, Ht, out=out[1, rows])
+    out = (neg,) if len(p.cost) == 1 else (neg, pos)
+    sums = scratch("sums", (len(p.slices), len(out), *neg.shape), neg.dtype)
+    sums.fill(0)
 
-    _by_rows(v, B, H, e, cost, product)
+    def rows(own: slice, to: Array) -> None:
+        one = scratch("one", neg.shape, neg.dtype)
+        for block, *halves in p.blocks(own):
+            for half, total in zip(halves, to):
+                if half is not None:
+                    np.add(total, np.matmul(p.B[block].T, half, out=one), out=total)
 
-
-def _activations(v: Array, B: Array, H: Array, e: Array, cost: list[float], out: Array) -> None:
-    if cost == [2.0]:
-        np.matmul(B.T, v, out=out[0])
-        out[1] = (B.T @ B) @ H + B.T @ e
-        return
-    if cost == [1.0]:
-        out[1] = B.sum(0)[:, None]
-    one = np.empty_like(out[0])
-
-    def product(rows: slice, b: Array, neg: Array, pos: Array | None) -> None:
-        np.matmul(b.T, neg, out=one)
-        np.add(out[0], one, out=out[0])
-        if pos is not None:
-            np.matmul(b.T, pos, out=one)
-            np.add(out[1], one, out=out[1])
-
-    _by_rows(v, B, H, e, cost, product)
+    in_threads(rows, p.slices, list(sums))
+    for total, half in zip(sums.swapaxes(0, 1), out):
+        total.sum(0, out=half)
+    if len(p.cost) == 1:
+        pos[:] = p.B.sum(0)[:, None]
 
 
-def _by_rows(v: Array, B: Array, H: Array, e: Array, cost: list[float], product: Callable[..., None]) -> None:
-    """product(rows, B[rows], neg, pos) for a few rows after the other, r = [B e] [H; 1]; no pos where it is 1."""
-    r_all, q_all = (np.empty((_ROWS, v.shape[1]), dtype=v.dtype) for _ in range(2))
-    Be, H1 = np.hstack([B, e]), np.vstack([H, np.ones_like(H[:1])])
-    for rows in _slices(len(v)):
-        r, q = (x[: rows.stop - rows.start] for x in (r_all, q_all))
-        np.matmul(Be[rows], H1, out=r)
-        if cost == [1.0]:
-            np.divide(v[rows], r, out=q)
-            product(rows, B[rows], q, None)
-            continue
-        np.reciprocal(r, out=r)
-        np.multiply(v[rows], r, out=q)
-        _negative(q, r, *cost)
-        product(rows, B[rows], q, r)
+def _cut(rows: slice, most: int) -> Iterator[slice]:
+    """Pieces of about one size, of at most so many rows each."""
+    pieces = max(1, -(-(rows.stop - rows.start) // most))
+    edges = [rows.start + (rows.stop - rows.start) * i // pieces for i in range(pieces + 1)]
+    return map(slice, edges[:-1], edges[1:])
 
 
-def _slices(rows: int) -> Iterator[slice]:
-    return (slice(first, min(first + _ROWS, rows)) for first in range(0, rows, _ROWS))
-
-
-def _negative(q: Array, pos: Array, c: float, a: float, g: float) -> None:
-    """q <- c (q + a)^g q pos."""
-    if g == 0:
-        np.multiply(q, pos, out=q)
-        if c != 1:
-            np.multiply(q, c, out=q)
-        return
-    base = q + q.dtype.type(a)
-    if g == -0.5:
-        np.sqrt(base, out=base)
-    np.divide(q, base, out=q)
-    np.multiply(q, pos, out=q)
-    np.multiply(q, q.dtype.type(c), out=q)
+def _times(e: Array, Ht: Array) -> Array:
+    """e Hᵀ, where e may be the same in every frame."""
+    return e @ Ht if e.shape[1] == len(Ht) else e * Ht.sum(0)

@@ -1,7 +1,7 @@
 """Kernels run over bins, in as many threads as torch uses; each bin is computed by one thread, so bits do not depend
 on the number of threads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
@@ -28,3 +28,11 @@ def over_bins(kernel: Callable[..., None], bins: int, *args: Any) -> None:
     kernel(*args, edges[0], edges[1])
     for job in jobs:
         job.result()
+
+
+def in_threads(work: Callable[..., Any], *items: Sequence[Any]) -> None:
+    """work(*one of each), in any order, for what spends its time without the GIL."""
+    if torch.get_num_threads() == 1 or len(items[0]) == 1:
+        list(map(work, *items))
+    else:
+        list(_pool(torch.get_num_threads()).map(work, *items))
