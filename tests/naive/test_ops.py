@@ -115,6 +115,10 @@ def _factored(p: Problem) -> tuple[Tensor, ...]:
     return v, B, make.positive(p.bases, p.frames), make.positive(p.bins if p.wide else 1, 1), make.slope()
 
 
+def _change(p: Problem) -> tuple[Tensor, ...]:
+    return *_factored(p), torch.tensor([0.5], dtype=torch.float64)
+
+
 ARGUMENTS: dict[str, Callable[[Problem], tuple[Tensor, ...]]] = {
     "weighted_covariance": _covariance,
     "demixed": _demix,
@@ -127,8 +131,10 @@ ARGUMENTS: dict[str, Callable[[Problem], tuple[Tensor, ...]]] = {
     "slope_weight": _weight,
     "factored_bases": _factored,
     "factored_activations": _factored,
+    "bases_change": _change,
+    "activations_change": _change,
 }
-SLOPED = [name for name in ARGUMENTS if len(ARGUMENTS[name](Problem())[-1].shape) == 1]
+SLOPED = [name for name in ARGUMENTS if ARGUMENTS[name](Problem())[-1].shape == (3,)]
 """Ops whose last argument is the slope."""
 
 PROBLEMS = {
@@ -450,6 +456,9 @@ def test_factored_halves_of_beta_divergences(name, b, single):
     for problem in (Problem(bins=75, frames=13), Problem(batch=(2,), wide=False)):
         args = (*_factored(problem._replace(single=single))[:4], torch.tensor([b], dtype=torch.float64))
         assert_close(OPS[name](*args), OPS[name].definition(*args))
+        for x in (1.0, 0.5, 0.4):
+            change, power = OPS[name.removeprefix("factored_") + "_change"], torch.tensor([x], dtype=torch.float64)
+            assert_close(change(*args, power), change.definition(*args, power))
 
 
 @pytest.mark.parametrize("cost", [[1.0], [2.0], [1.0, 0.0, 0.0], [0.7, 0.1, -0.5], [0.7, 0.1, -1.0]], ids=str)

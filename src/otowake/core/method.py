@@ -31,6 +31,17 @@ class Fused(NamedTuple):
     slope: Tensor
 
 
+class Factored(NamedTuple):
+    """What an update of B or of H divides, where v is explained by the sum of all B H + e.
+
+    halves: (B: *b n f k, H: *b n k t, e: *b n 1|f 1|t, whether of B) -> neg and pos of B, or of H;
+    change: the same and a power x -> (neg / pos)^x.
+    """
+
+    halves: Callable[[Tensor, Tensor, Tensor, bool], tuple[Tensor, Tensor]]
+    change: Callable[[Tensor, Tensor, Tensor, bool, float], Tensor]
+
+
 @dataclass(frozen=True)
 class Split:
     """The split gradient as a function of r, and which powers of r the cost is made of.
@@ -42,8 +53,7 @@ class Split:
         fused: the same function in numbers, for kernels; None where it has no such form.
         entropic: None, or r -> w: a factor then moves by exp((sum neg - sum pos) / sum w), the limit that ratios have
             for costs made of r log r and r alone (`DualKl`).
-        factored: None, or (B, H, e, whether of B) -> neg and pos of that factor where v is explained by the sum of all
-            B H + e; only asked by who knows that it is (`Observed`).
+        factored: None, or short ways for sums of B H + e; only asked by who knows that it is one (`Observed`).
         summed: where the sources count by their sum only, the split gradient as a function of that; None elsewhere.
     """
 
@@ -51,7 +61,7 @@ class Split:
     powers: tuple[float, float]
     fused: Fused | None = None
     entropic: Callable[[Power], Half] | None = None
-    factored: Callable[[Tensor, Tensor, Tensor, bool], tuple[Tensor, Tensor]] | None = None
+    factored: Factored | None = None
     summed: Callable[[Power], SplitGradient] | None = None
 
     def __call__(self, r: Power) -> SplitGradient:

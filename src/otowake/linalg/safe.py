@@ -74,8 +74,7 @@ def divide(a: Tensor, b: Tensor) -> Tensor:
 
 def rooted(q: Tensor, x: float) -> Tensor:
     """q^x for q >= 0, with the slope 0 at 0 and not infinity: silent bins leave gradients finite."""
-    q = q.clamp_min(tiny(q))
-    return q if x == 1 else q**x
+    return q if x == 1 else q.clamp_min(tiny(q)) ** x
 
 
 def polar(u: Tensor, old: Tensor) -> tuple[Tensor, Tensor]:

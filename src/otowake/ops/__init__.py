@@ -2,7 +2,7 @@
 
 from otowake.ops.covariance import weighted_covariance
 from otowake.ops.demix import abs2, demixed, demixed_power
-from otowake.ops.factored import factored_activations, factored_bases
+from otowake.ops.factored import activations_change, bases_change, factored_activations, factored_bases
 from otowake.ops.ratio import bases_ratio, factor_ratio, gains_ratio, raised, slope_weight
 from otowake.ops.registry import OPS, Op
 from otowake.ops.sweep import ip1_sweep, iss1_sweep
@@ -11,6 +11,8 @@ __all__ = [
     "OPS",
     "Op",
     "abs2",
+    "activations_change",
+    "bases_change",
     "bases_ratio",
     "demixed",
     "demixed_power",

@@ -3,19 +3,21 @@
 Cost numbers   three, (c, a, g): log r + rho(v / r) with rho'(q) = c (q + a)^g:   neg = c (q + a)^g q / r,  pos = 1 / r
                one, (b): beta divergence:   neg = v r^(b-2),  pos = r^(b-1);  b = 2 needs no r: (B H) Hᵀ = B (H Hᵀ)
 Products       factored_bases: neg Hᵀ and pos Hᵀ;  factored_activations: Bᵀ neg and Bᵀ pos; neg first
+Changes        bases_change, activations_change: their quotients to a power, (neg / pos)^x
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from otowake.core.method import Factored
+from otowake.linalg.safe import divide, rooted
 from otowake.ops.ratio import POWERS, halves_of, times
 from otowake.ops.registry import Op
 
 Pair = tuple[Tensor, Tensor]
-Halves = Callable[[Tensor, Tensor, Tensor, bool], Pair]
-"""(B: *b n f k, H: *b n k t, e: *b n 1|f 1|t, whether of B) -> neg and pos of B, or of H."""
 
 
 def products(neg: Tensor, pos: Tensor, B: Tensor, H: Tensor, bases: bool) -> Pair:
@@ -33,7 +35,15 @@ def activations_definition(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Ten
     return torch.stack(products(*halves_of(v, B @ H + e, cost), B, H, False), -3)
 
 
-def _suits(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> bool:
+def bases_quotient(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor, x: Tensor) -> Tensor:
+    return rooted(divide(*bases_definition(v, B, H, e, cost).unbind(-3)), x.item())
+
+
+def activations_quotient(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor, x: Tensor) -> Tensor:
+    return rooted(divide(*activations_definition(v, B, H, e, cost).unbind(-3)), x.item())
+
+
+def _suits(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor, x: Tensor | None = None) -> bool:
     """The costs that have a formula of their own; others are as fast in the definition's vector functions."""
     return cost.item() in (1.0, 2.0) if len(cost) == 1 else cost[2].item() in POWERS
 
@@ -50,35 +60,74 @@ def _activations_kernel(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor
     return factored_activations(v, B, H, e, cost)
 
 
+def _bases_change(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor, x: Tensor) -> Tensor:
+    from otowake.ops.cpu.factored import bases_change
+
+    return bases_change(v, B, H, e, cost, x)
+
+
+def _activations_change(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor, x: Tensor) -> Tensor:
+    from otowake.ops.cpu.factored import activations_change
+
+    return activations_change(v, B, H, e, cost, x)
+
+
 _SCHEMA = "(Tensor v, Tensor B, Tensor H, Tensor e, Tensor cost) -> Tensor"
+_POWER = _SCHEMA.replace("cost)", "cost, Tensor x)")
 factored_bases = Op("factored_bases", bases_definition, _bases_kernel, _SCHEMA, _suits)
 """(v: *b f t, B: *b f k, H: *b k t, e: *b 1|f 1|t, cost: 1 or 3) -> *b 2 f k."""
 factored_activations = Op("factored_activations", activations_definition, _activations_kernel, _SCHEMA, _suits)
 """The same arguments -> *b 2 k t."""
 
 
-def known(v: Tensor, cost: Tensor) -> Halves:
+bases_change = Op("bases_change", bases_quotient, _bases_change, _POWER, _suits)
+"""The same arguments and the power x: 1 -> *b f k."""
+activations_change = Op("activations_change", activations_quotient, _activations_change, _POWER, _suits)
+"""The same -> *b k t."""
+
+
+def known(v: Tensor, cost: Tensor) -> Factored:
     """Of a cost that the ops know; v: *b 1 f t."""
     v = v.squeeze(-3).contiguous()
 
     def halves(B: Tensor, H: Tensor, e: Tensor, bases: bool) -> Pair:
-        Bs, Hs, es = _joined(B, H, e)
         op = factored_bases if bases else factored_activations
-        neg, pos = op(v, Bs, Hs, es, cost).unbind(-3)
-        return _apart(neg, pos, H, bases)
+        neg, pos = op(v, *_joined(B, H, e), cost).unbind(-3)
+        return _apart(neg, H, bases), _apart(pos, H, bases)
 
-    return halves
+    def change(B: Tensor, H: Tensor, e: Tensor, bases: bool, x: float) -> Tensor:
+        op = bases_change if bases else activations_change
+        return _apart(op(v, *_joined(B, H, e), cost, torch.tensor([x], dtype=torch.float64)), H, bases)
+
+    return Factored(halves, change)
 
 
-def general(at: Callable[[Tensor], Pair]) -> Halves:
+def general(at: Callable[[Tensor], Pair]) -> Factored:
     """Of any split gradient of the sum, r: *b 1 f t -> (neg, pos)."""
 
     def halves(B: Tensor, H: Tensor, e: Tensor, bases: bool) -> Pair:
         Bs, Hs, es = _joined(B, H, e)
         neg, pos = (x.squeeze(-3) for x in at((Bs @ Hs + es).unsqueeze(-3)))
-        return _apart(*products(neg, pos, Bs, Hs, bases), H, bases)
+        neg, pos = products(neg, pos, Bs, Hs, bases)
+        return _apart(neg, H, bases), _apart(pos, H, bases)
 
-    return halves
+    def change(B: Tensor, H: Tensor, e: Tensor, bases: bool, x: float) -> Tensor:
+        return rooted(divide(*halves(B, H, e, bases)), x)
+
+    return Factored(halves, change)
+
+
+def above(factored: Factored, rest: Tensor) -> Factored:
+    """The same where other sources explain `rest`, *b 1 f t."""
+    floor = lru_cache(1)(lambda e: e + rest)
+
+    def halves(B: Tensor, H: Tensor, e: Tensor, bases: bool) -> Pair:
+        return factored.halves(B, H, floor(e), bases)
+
+    def change(B: Tensor, H: Tensor, e: Tensor, bases: bool, x: float) -> Tensor:
+        return factored.change(B, H, floor(e), bases, x)
+
+    return Factored(halves, change)
 
 
 def _joined(B: Tensor, H: Tensor, e: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -87,9 +136,7 @@ def _joined(B: Tensor, H: Tensor, e: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return B.movedim(-3, -2).flatten(-2), H.flatten(-3, -2), floor
 
 
-def _apart(neg: Tensor, pos: Tensor, H: Tensor, bases: bool) -> Pair:
-    """The shapes of B, or of H, again."""
+def _apart(half: Tensor, H: Tensor, bases: bool) -> Tensor:
+    """The shape of B, or of H, again."""
     n, k = H.shape[-3:-1]
-    if not bases:
-        return neg.unflatten(-2, (n, k)), pos.unflatten(-2, (n, k))
-    return neg.unflatten(-1, (n, k)).movedim(-2, -3), pos.unflatten(-1, (n, k)).movedim(-2, -3)
+    return half.unflatten(-1, (n, k)).movedim(-2, -3) if bases else half.unflatten(-2, (n, k))

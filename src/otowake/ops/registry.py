@@ -41,17 +41,18 @@ class Op:
         suits: Callable[..., bool] = lambda *_: True,
     ) -> None:
         self.name, self.definition, self.kernel, self.suits = name, definition, kernel, suits
-        self._fast: Callable[..., Tensor] | None = None
+        self._fast = kernel
         if kernel is not None:
             _LIBRARY.define(name + schema)
             _LIBRARY.impl(name, kernel, "CPU")
             torch.library.register_fake(f"otowake::{name}", definition, lib=_LIBRARY)
-            self._fast = getattr(torch.ops.otowake, name)
         OPS[name] = self
 
     def __call__(self, *args: Tensor) -> Tensor:
         if self._fast is None or not _suits_kernel(args) or not self.suits(*args):
             return self.definition(*args)
+        if not all(type(a) is Tensor for a in args):  # those of a tracer; torch's way to the kernel takes longer
+            return getattr(torch.ops.otowake, self.name)(*args)
         try:
             return self._fast(*(a.resolve_conj().resolve_neg() for a in args))
         except _compiler_errors() as error:

@@ -127,7 +127,9 @@ class Nmf:
         if split.entropic is not None:
             return self._entropic(z, split, bases, terms)
         if self.domain == 2 and split.factored is not None:
-            halves = split.factored(z.B, z.H, z.e, bases)
+            if self.rule is mm and not terms:
+                return split.factored.change(*z, bases, 1 / (high - low))
+            halves = split.factored.halves(*z, bases)
         elif self.rule is mm and not terms:
             return rooted(self._ratio(z, split, bases), 1 / (high - low))
         else:

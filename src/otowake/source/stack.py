@@ -16,6 +16,7 @@ from torch import Tensor
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Fused, SourceModel, Split, SplitGradient
 from otowake.core.types import Cost, Gain, Half, Power
+from otowake.ops.factored import above
 
 APART = 1000  # seeds between the parts of one seed
 
@@ -67,9 +68,8 @@ def _part(split: Split, before: list[Any], after: list[Any]) -> Split:
     if summed is not None and (before or after):
         rest = functools.reduce(torch.add, [*before, *after])
         weight = None if entropic is None else lambda r: entropic(r + rest)
-        floor = functools.lru_cache(1)(lambda e: e + rest)
-        halves = None if factored is None else lambda B, H, e, bases: factored(B, H, floor(e), bases)
-        return Split(lambda r: summed(r + rest), split.powers, None, weight, halves)
+        short = None if factored is None else above(factored, rest)
+        return Split(lambda r: summed(r + rest), split.powers, None, weight, short)
 
     def whole(r: Tensor) -> Tensor:
         return _together([*before, r, *after])

@@ -1,16 +1,18 @@
 """Halves for B and for H, a few rows of v at a time: r, neg and pos of these rows stay in cache between the products.
 
-The products are NumPy's, whose library is the faster one here; threads take slices of the rows.  What is added up and
+The products are those of SciPy's BLAS, called by compiled loops; threads take slices of the rows.  What is added up and
 in which order does not depend on the number of threads.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from otowake.ops.cpu.arrays import flat, result, scratch
+from otowake.linalg.safe import tiny
+from otowake.ops.cpu.arrays import flat, scratch
 from otowake.ops.cpu.compile import kernel
 from otowake.ops.cpu.threads import in_threads
 
@@ -25,61 +27,45 @@ Array = np.ndarray
 
 
 class Problem(NamedTuple):
-    """One item of a batch: v and r = B H + e, e for a row or for each bin; the cost's numbers in v's own precision."""
+    """One item of a batch: v and r = B H + e, e for a row or for each bin; the cost's numbers in v's own precision.
+
+    cost: (1, c, a, g), or (1, 0, 0, 0) for Kullback-Leibler; None for Frobenius.
+    """
 
     v: Array
     B: Array
     H: Array
     e: Array
-    cost: tuple[np.floating, ...]
+    cost: tuple[np.floating, ...] | None
 
     @property
     def slices(self) -> list[slice]:
-        """Of the rows, for threads."""
-        return list(_cut(slice(0, len(self.v)), -(-len(self.v) // _SLICES)))
+        return list(_cut(len(self.v), _SLICES))
 
-    def blocks(self, rows: slice) -> Iterator[tuple[slice, Array, Array | None]]:
-        """(rows, neg, pos) for a few rows after the other; no pos where it is 1."""
+    def halves(self) -> tuple[Array, Array]:
+        """Room for pos and neg of as many rows as are done at a time."""
         frames = self.v.shape[1]
         height = max(1, min(_CACHED, _SMALL // len(self.H)) // frames)
-        work = scratch("halves", (2, height, frames), self.v.dtype)
-        for block in _cut(rows, height):
-            r, neg = work[:, : block.stop - block.start]
-            np.matmul(self.B[block], self.H, out=r)
-            if len(self.cost) == 1:
-                _kullback(self.v[block], self.e[block], r)
-                yield block, r, None
-            else:
-                _halves(self.v[block], self.e[block], *self.cost, r, neg)
-                yield block, neg, r
+        r, neg = scratch("halves", (2, min(height, len(self.v)), frames), self.v.dtype)
+        return r, neg
 
 
 @kernel
-def _raise(r, e):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """r <- r + e for one row; e may be one number."""
-    if len(e) == 1:
-        for t in range(len(r)):
-            r[t] += e[0]
-    else:
-        for t in range(len(r)):
-            r[t] += e[t]
-
-
-@kernel
-def _kullback(v, e, r):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """r <- v / (r + e)."""
+def _block(v, B, H, e, cost, r, neg):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """r <- pos = 1 / (B H + e) and neg <- c (q + a)^g q pos, where q = v pos; Kullback-Leibler: r <- v / (B H + e)."""
+    np.dot(B, H, r)
+    one, c, a, g = cost
     for i in range(v.shape[0]):
-        _raise(r[i], e[i])
-        for t in range(v.shape[1]):
-            r[i, t] = v[i, t] / r[i, t]
-
-
-@kernel
-def _halves(v, e, one, c, a, g, r, neg):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """neg <- c (q + a)^g q pos and r <- pos = 1 / (r + e), where q = v pos."""
-    for i in range(v.shape[0]):
-        _raise(r[i], e[i])
-        if g == 0:
+        if e.shape[1] == 1:
+            for t in range(v.shape[1]):
+                r[i, t] += e[i, 0]
+        else:
+            for t in range(v.shape[1]):
+                r[i, t] += e[i, t]
+        if c == 0:
+            for t in range(v.shape[1]):
+                r[i, t] = v[i, t] / r[i, t]
+        elif g == 0:
             for t in range(v.shape[1]):
                 p = one / r[i, t]
                 r[i, t] = p
@@ -98,82 +84,146 @@ def _halves(v, e, one, c, a, g, r, neg):  # type: ignore[no-untyped-def]  # noqa
                 neg[i, t] = c * q * p / np.sqrt(q + a)
 
 
+@kernel
+def _bases(v, B, H, Ht, e, cost, r, neg, to_neg, to_pos):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """neg Hᵀ and pos Hᵀ."""
+    for i in range(0, v.shape[0], r.shape[0]):
+        j = min(i + r.shape[0], v.shape[0])
+        x, y = r[: j - i], neg[: j - i]
+        _block(v[i:j], B[i:j], H, e[i:j], cost, x, y)
+        if cost[1] == 0:
+            np.dot(x, Ht, to_neg[i:j])
+        else:
+            np.dot(y, Ht, to_neg[i:j])
+            np.dot(x, Ht, to_pos[i:j])
+
+
+@kernel
+def _activations(v, B, H, e, cost, r, neg, one, to_neg, to_pos):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Bᵀ neg and Bᵀ pos."""
+    for i in range(0, v.shape[0], r.shape[0]):
+        j = min(i + r.shape[0], v.shape[0])
+        x, y = r[: j - i], neg[: j - i]
+        _block(v[i:j], B[i:j], H, e[i:j], cost, x, y)
+        if cost[1] == 0:
+            _add(B[i:j], x, one, to_neg, i == 0)
+        else:
+            _add(B[i:j], y, one, to_neg, i == 0)
+            _add(B[i:j], x, one, to_pos, i == 0)
+
+
+@kernel
+def _add(B, x, one, to, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """to <- to + Bᵀ x."""
+    if first:
+        np.dot(B.T, x, to)
+        return
+    np.dot(B.T, x, one)
+    for k in range(one.shape[0]):
+        for t in range(one.shape[1]):
+            to[k, t] += one[k, t]
+
+
+@kernel
+def _quotient(neg, pos, x, tiny, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """(neg / pos)^x."""
+    for i in range(neg.shape[0]):
+        for k in range(neg.shape[1]):
+            q = neg[i, k] / max(pos[i, k], tiny)
+            if x == 1:
+                out[i, k] = q
+            elif x == 0.5:
+                out[i, k] = np.sqrt(max(q, tiny))
+            else:
+                out[i, k] = max(q, tiny) ** x
+
+
 def factored_bases(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> Tensor:
     """Kernel of `ops.factored.factored_bases`."""
-    return _each(v, B, H, e, cost, _bases, B)
+    out = torch.empty((*v.shape[:-2], 2, *B.shape[-2:]), dtype=v.dtype)
+    for p, (neg, pos) in zip(_problems(v, B, H, e, cost), flat(out, 3)):
+        _of_bases(p, neg, pos)
+    return out
 
 
 def factored_activations(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> Tensor:
     """Kernel of `ops.factored.factored_activations`."""
-    return _each(v, B, H, e, cost, _activations, H)
+    out = torch.empty((*v.shape[:-2], 2, *H.shape[-2:]), dtype=v.dtype)
+    for p, (neg, pos) in zip(_problems(v, B, H, e, cost), flat(out, 3)):
+        _of_activations(p, neg, pos)
+    return out
 
 
-def _each(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor, one: Callable[..., None], like: Tensor) -> Tensor:
+def bases_change(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor, x: Tensor) -> Tensor:
+    """Kernel of `ops.factored.bases_change`."""
+    return _divided(
+        _of_bases, _problems(v, B, H, e, cost), x, torch.empty_like(B, memory_format=torch.contiguous_format)
+    )
+
+
+def activations_change(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor, x: Tensor) -> Tensor:
+    """Kernel of `ops.factored.activations_change`."""
+    out = torch.empty_like(H, memory_format=torch.contiguous_format)
+    return _divided(_of_activations, _problems(v, B, H, e, cost), x, out)
+
+
+def _divided(halves: Callable[..., None], problems: Iterable[Problem], x: Tensor, out: Tensor) -> Tensor:
+    for p, q in zip(problems, flat(out, 2)):
+        neg, pos = scratch("both", (2, *q.shape), q.dtype)
+        halves(p, neg, pos)
+        _quotient(neg, pos, q.dtype.type(x.item()), q.dtype.type(tiny(out)), q)
+    return out
+
+
+def _problems(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> Iterator[Problem]:
     """Item by item of a batch."""
-    numbers = cost.tolist() if len(cost) == 1 else [1.0, *cost.tolist()]
     items = [flat(x, 2) for x in (v, B, H, e.expand(*B.shape[:-1], -1))]
-    out = np.empty((len(items[1]), 2, *like.shape[-2:]), dtype=items[0].dtype)
-    typed = tuple(out.dtype.type(x) for x in numbers)
-    for *item, found in zip(*items, out):
+    numbers = {(2.0,): None, (1.0,): (1.0, 0.0, 0.0, 0.0)}.get(tuple(cost.tolist()), (1.0, *cost.tolist()))
+    typed = None if numbers is None else tuple(map(items[0].dtype.type, numbers))
+    for item in zip(*items):
         vs, Bs, Hs, es = map(np.ascontiguousarray, item)
-        one(Problem(vs, Bs, Hs, es, typed), *found)
-    return result(out, v.shape[:-2])
+        yield Problem(vs, Bs, Hs, es, typed)
 
 
-def _bases(p: Problem, neg: Array, pos: Array) -> None:
-    Ht = np.ascontiguousarray(p.H.T)
-    squares = p.cost == (2.0,)
+def _of_bases(p: Problem, neg: Array, pos: Array) -> None:
+    v, B, H, e, cost = p
+    Ht = np.ascontiguousarray(H.T)
 
     def rows(own: slice) -> None:
-        if squares:
-            for block in _cut(own, max(1, _SMALL // p.H.size)):
-                np.matmul(p.v[block], Ht, out=neg[block])
-            return
-        for block, n, q in p.blocks(own):
-            np.matmul(n, Ht, out=neg[block])
-            if q is not None:
-                np.matmul(q, Ht, out=pos[block])
+        _bases(v[own], B[own], H, Ht, e[own], cost, *p.halves(), neg[own], pos[own])
 
-    in_threads(rows, p.slices)
-    if squares:
-        pos[:] = p.B @ (p.H @ Ht) + _times(p.e, p.H.T)
-    elif len(p.cost) == 1:
-        pos[:] = p.H.sum(1)
+    def squares(own: slice) -> None:
+        for part in _cut(own.stop - own.start, -(-v[own].size // (_SMALL // len(H)))):
+            np.matmul(v[own][part], Ht, out=neg[own][part])
+
+    in_threads(squares if cost is None else rows, p.slices)
+    if cost is None:
+        np.matmul(B, H @ Ht, out=pos)
+        np.add(pos, e @ Ht if e.shape[1] == len(Ht) else e * Ht.sum(0), out=pos)
+    elif cost[1] == 0:
+        pos[:] = Ht.sum(0)
 
 
-def _activations(p: Problem, neg: Array, pos: Array) -> None:
-    if p.cost == (2.0,):
-        frames = slice(0, p.v.shape[1])
-        cut = list(_cut(frames, max(1, _SMALL // p.B.size)))
-        in_threads(lambda own: np.matmul(p.B.T, p.v[:, own], out=neg[:, own]), cut)
-        pos[:] = (p.B.T @ p.B) @ p.H + p.B.T @ p.e
+def _of_activations(p: Problem, neg: Array, pos: Array) -> None:
+    v, B, H, e, cost = p
+    if cost is None:
+        frames = list(_cut(v.shape[1], torch.get_num_threads()))
+        in_threads(lambda own: np.matmul(B.T, v[:, own], out=neg[:, own]), frames)
+        np.matmul(B.T @ B, H, out=pos)
+        np.add(pos, B.T @ e, out=pos)
         return
+    sums = scratch("sums", (2, len(p.slices), *H.shape), neg.dtype)
 
-    out = (neg,) if len(p.cost) == 1 else (neg, pos)
-    sums = scratch("sums", (len(p.slices), len(out), *neg.shape), neg.dtype)
-    sums.fill(0)
+    def rows(own: slice, *to: Array) -> None:
+        _activations(v[own], B[own], H, e[own], cost, *p.halves(), scratch("one", H.shape, neg.dtype), *to)
 
-    def rows(own: slice, to: Array) -> None:
-        one = scratch("one", neg.shape, neg.dtype)
-        for block, *halves in p.blocks(own):
-            for half, total in zip(halves, to):
-                if half is not None:
-                    np.add(total, np.matmul(p.B[block].T, half, out=one), out=total)
-
-    in_threads(rows, p.slices, list(sums))
-    for total, half in zip(sums.swapaxes(0, 1), out):
-        total.sum(0, out=half)
-    if len(p.cost) == 1:
-        pos[:] = p.B.sum(0)[:, None]
+    in_threads(rows, p.slices, *map(list, sums))
+    sums[0].sum(0, out=neg)
+    pos[:] = B.sum(0)[:, None] if cost[1] == 0 else sums[1].sum(0)
 
 
-def _cut(rows: slice, most: int) -> Iterator[slice]:
-    """Pieces of about one size, of at most so many rows each."""
-    pieces = max(1, -(-(rows.stop - rows.start) // most))
-    edges = [rows.start + (rows.stop - rows.start) * i // pieces for i in range(pieces + 1)]
+def _cut(length: int, pieces: int) -> Iterator[slice]:
+    """Pieces of about one size; fewer where there is less to cut."""
+    pieces = max(1, min(pieces, length))
+    edges = [length * i // pieces for i in range(pieces + 1)]
     return map(slice, edges[:-1], edges[1:])
-
-
-def _times(e: Array, Ht: Array) -> Array:
-    """e Hᵀ, where e may be the same in every frame."""
-    return e @ Ht if e.shape[1] == len(Ht) else e * Ht.sum(0)
