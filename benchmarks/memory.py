@@ -1,10 +1,12 @@
 """The most memory that one iteration needs on top of what is there, in units of the complex128 spectrogram.
 
     python benchmarks/memory.py [--recipes NAME ...] [--peers] [--markdown memory.md]    # Linux with glibc
+    python benchmarks/memory.py --nmf                                  # one step of NMF, in units of its matrix
     python benchmarks/memory.py --prove                                # does the ruler see what it should?
 
 The law (tests/laws/test_memory.py) is 8 at most, for every recipe at 2, 4 and 6 microphones.  The unit is the
 spectrogram of the mixture, or of the sources where a recipe makes more of them than there are channels (nmf).
+For NMF of a real matrix the law is 3 of that matrix.
 
 The ruler.  tracemalloc does not see torch, torch's profiler does not see NumPy, and neither sees what a
 compiled kernel or LAPACK allocates.  The operating system sees them all: it keeps the largest size that the
@@ -124,6 +126,23 @@ def ours(wanted: list[str] | None) -> Iterator[tuple[str, int, float]]:
                 print(f"{name}, {mics} microphones: {refusal}", file=sys.stderr)
 
 
+def nmf() -> Iterator[tuple[str, str, float]]:
+    """(cost, dtype, peak of a step in units of the matrix)."""
+    import torch
+
+    from nmf import COSTS, K, divergence_of, problem
+    from otowake.core.separator import Separator
+    from otowake.source.nmf import Nmf
+    from otowake.spatial.observed import Observed
+
+    for dtype in ("float32", "float64"):
+        X = torch.from_numpy(problem(dtype)[0]).sqrt()[None]
+        for cost in COSTS:
+            method = Separator(Nmf(K), Observed(divergence_of(cost), 1))
+            s = method.step(X, method.init(X, SEED))
+            yield cost, dtype, peak(lambda m=method, s=s, X=X: m.step(X, s)) / X.nbytes
+
+
 def peers() -> Iterator[tuple[str, int, float]]:
     from pyroomacoustics.bss import auxiva, ilrma
     from ssspy.bss.ilrma import GaussILRMA
@@ -193,9 +212,11 @@ def child(*arguments: str) -> list:
 
 def markdown(rows: list) -> str:
     table = {name: {m: r for n, m, r in rows if n == name} for name, _, _ in rows}
-    lines = ["| method | " + " | ".join(f"{m} mics" for m in MICROPHONES) + " |", "|---|---|---|---|"]
+    columns = list(dict.fromkeys(m for _, m, _ in rows))
+    heads = [f"{m} mics" if isinstance(m, int) else m for m in columns]
+    lines = [f"| method | {' | '.join(heads)} |", "|---" * (len(columns) + 1) + "|"]
     for name, found in table.items():
-        lines.append(f"| {name} | " + " | ".join(f"{found[m]:.1f}" if m in found else "-" for m in MICROPHONES) + " |")
+        lines.append(f"| {name} | " + " | ".join(f"{found[m]:.1f}" if m in found else "-" for m in columns) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -204,11 +225,12 @@ def main() -> None:
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--recipes", nargs="*")
     parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--nmf", action="store_true")
     parser.add_argument("--prove", action="store_true")
     parser.add_argument("--markdown", type=Path)
     args = parser.parse_args()
     if args.child:
-        for row in prove() if args.prove else peers() if args.peers else ours(args.recipes):
+        for row in prove() if args.prove else peers() if args.peers else nmf() if args.nmf else ours(args.recipes):
             print(json.dumps(row), flush=True)
         return
     if not available():
@@ -217,7 +239,8 @@ def main() -> None:
         for name, held, seen in child("--prove"):
             print(f"{name:32s} holds {held / 1e6:6.2f} MB, seen {seen / 1e6:6.2f} MB")
         return
-    rows = child("--recipes", *(args.recipes or [])) + (child("--peers") if args.peers else [])
+    rows = child("--nmf") if args.nmf else child("--recipes", *(args.recipes or []))
+    rows += child("--peers") if args.peers else []
     print(text := markdown(rows))
     if args.markdown:
         args.markdown.write_text(text)

@@ -35,18 +35,22 @@ def problem(dtype: str):
     return tuple(np.ascontiguousarray(x.astype(dtype)) for x in (V, W, H))
 
 
+def divergence_of(cost: str):
+    from otowake.divergence.beta import Beta
+    from otowake.divergence.density import GGD, StudentT
+
+    kind, number = cost.split()
+    return {"beta": Beta, "t": StudentT, "ggd": GGD}[kind](float(number))
+
+
 def otowake(cost: str, V, W, H, updates: int):
     import torch
 
     from otowake.core.separator import Separator
-    from otowake.divergence.beta import Beta
-    from otowake.divergence.density import GGD, StudentT
     from otowake.source.nmf import Nmf, NmfState
     from otowake.spatial.observed import Observed
 
-    kind, number = cost.split()
-    divergence = {"beta": Beta, "t": StudentT, "ggd": GGD}[kind](float(number))
-    method = Separator(Nmf(K), Observed(divergence, 1))
+    method = Separator(Nmf(K), Observed(divergence_of(cost), 1))
     X = torch.from_numpy(V).sqrt()[None]
     s = method.init(X, 0)
     z = NmfState(torch.from_numpy(W.copy())[None], torch.from_numpy(H.copy())[None], s.z.e)

@@ -44,8 +44,7 @@ def activations_quotient(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tenso
 
 
 def _suits(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor, x: Tensor | None = None) -> bool:
-    """The costs that have a formula of their own; others are as fast in the definition's vector functions."""
-    return cost.item() in (1.0, 2.0) if len(cost) == 1 else cost[2].item() in POWERS
+    return len(cost) == 1 or cost[2].item() in POWERS
 
 
 def _bases_kernel(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ Array = np.ndarray
 class Problem(NamedTuple):
     """One item of a batch: v and r = B H + e, e for a row or for each bin; the cost's numbers in v's own precision.
 
-    cost: (1, c, a, g), or (1, 0, 0, 0) for Kullback-Leibler; None for Frobenius.
+    cost: (1, c, a, g); (1, 0, 0, 0) for Kullback-Leibler; (1, -1, b - 2, 0) for other betas; None for Frobenius.
     """
 
     v: Array
@@ -65,6 +65,16 @@ def _block(v, B, H, e, cost, r, neg):  # type: ignore[no-untyped-def]  # noqa: A
         if c == 0:
             for t in range(v.shape[1]):
                 r[i, t] = v[i, t] / r[i, t]
+        elif c < 0:
+            if a == -1.5:  # beta 1/2, without a power
+                for t in range(v.shape[1]):
+                    neg[i, t] = one / (r[i, t] * np.sqrt(r[i, t]))
+            else:
+                for t in range(v.shape[1]):
+                    neg[i, t] = r[i, t] ** a
+            for t in range(v.shape[1]):
+                r[i, t] *= neg[i, t]
+                neg[i, t] *= v[i, t]
         elif g == 0:
             for t in range(v.shape[1]):
                 p = one / r[i, t]
@@ -156,9 +166,8 @@ def factored_activations(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tenso
 
 def bases_change(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor, x: Tensor) -> Tensor:
     """Kernel of `ops.factored.bases_change`."""
-    return _divided(
-        _of_bases, _problems(v, B, H, e, cost), x, torch.empty_like(B, memory_format=torch.contiguous_format)
-    )
+    out = torch.empty_like(B, memory_format=torch.contiguous_format)
+    return _divided(_of_bases, _problems(v, B, H, e, cost), x, out)
 
 
 def activations_change(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor, x: Tensor) -> Tensor:
@@ -178,8 +187,9 @@ def _divided(halves: Callable[..., None], problems: Iterable[Problem], x: Tensor
 def _problems(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> Iterator[Problem]:
     """Item by item of a batch."""
     items = [flat(x, 2) for x in (v, B, H, e.expand(*B.shape[:-1], -1))]
-    numbers = {(2.0,): None, (1.0,): (1.0, 0.0, 0.0, 0.0)}.get(tuple(cost.tolist()), (1.0, *cost.tolist()))
-    typed = None if numbers is None else tuple(map(items[0].dtype.type, numbers))
+    b, *more = cost.tolist()
+    numbers = (b, *more) if more else (0.0, 0.0, 0.0) if b == 1 else (-1.0, b - 2, 0.0)
+    typed = None if cost.tolist() == [2.0] else tuple(map(items[0].dtype.type, (1.0, *numbers)))
     for item in zip(*items):
         vs, Bs, Hs, es = map(np.ascontiguousarray, item)
         yield Problem(vs, Bs, Hs, es, typed)
