@@ -1,7 +1,7 @@
 """Which components of a factorisation belong together.
 
-by_timbre    alike in their envelopes: cepstra c_k = DCT log(mel b_k + 1/1000 of its maximum), without the first, which
-             is loudness; Ward's clustering of them into as many groups as are wanted
+by_timbre    alike in their envelopes: cepstra c_k = DCT log(m_k + max m_k / 1000) of mel spectra m_k = sqrt(mel b_k²),
+             without the first, which is loudness; Ward's clustering of them into as many groups as are wanted
 by_shape     harmonic or percussive: what a running median over time leaves of an activation, against what one over
              frequency leaves of its spectrum
 
@@ -18,7 +18,7 @@ from otowake.linalg.safe import divide
 from otowake.signal.stft import Stft
 from otowake.source.nmf import NmfState
 
-BANDS, CEPSTRA = 20, 13
+BANDS, CEPSTRA = 20, 9
 LOWEST, HIGHEST = 50.0, 10_000.0  # hertz
 LASTING, WIDE = 0.4, 300.0  # seconds and hertz of the running medians
 DEEPEST = 1e-3  # of the loudest band: 60 dB below it nothing is heard of a timbre
@@ -37,7 +37,7 @@ def by_timbre(spectra: Float[Tensor, "f k"], groups: int, stft: Stft, rate: int)
 
     if groups == spectra.shape[1]:
         return list(range(groups))
-    bands = (mel(stft, rate) @ spectra.double()).numpy()
+    bands = (mel(stft, rate) @ spectra.double().square()).sqrt().numpy()
     loudest = bands.max(0)
     share = np.divide(bands, loudest, out=np.zeros_like(bands), where=loudest > 0)
     cepstra = dct(np.log(share + DEEPEST), axis=0, norm="ortho")[1 : CEPSTRA + 1]
