@@ -19,6 +19,7 @@ DEPTH = 50.0  # decibels that a row of spectra is high
 WIDTH, NUMBERS, NAMES, GAP, RIGHT, TOP, BOTTOM = 10.0, 0.45, 1.25, 0.25, 0.2, 0.4, 0.55  # inches
 SPECTRA = 3.2  # inches of the left half
 TALL, SHORT, HIGHEST = 0.55, 0.16, 12.0  # inches a row, and of all rows, as far as rows of `SHORT` allow it
+MOST = 60.0  # inches of all rows of hundreds of components
 
 
 def draw(
@@ -46,7 +47,7 @@ def draw(
     k = spectra.shape[1]
     of = np.asarray(groups if len(groups) else range(k))
     order = np.argsort(of, kind="stable")
-    row = float(np.clip(HIGHEST / k, SHORT, TALL))
+    row = min(float(np.clip(HIGHEST / k, SHORT, TALL)), MOST / k)
     figure = new_figure(WIDTH, TOP + k * row + BOTTOM)
     left, right = _halves(figure, k * row, NUMBERS + (NAMES if len(names) else 0.0))
     f, levels = _levels(spectra, rate)
