@@ -148,7 +148,7 @@ def parts(
     v = X.abs().square().mean(0)
     run = _explained(v, components, divergence, iterations, seed, watch)
     z, energy = _loudest_first(v, run.state.z)
-    of = _grouped(z, group, frames, rate)
+    of = _grouped(z, COSTS[divergence][1], group, frames, rate)
     of = _numbered(of, energy) if group != HARMONIC_PERCUSSIVE else of
     names = _names(group, max(of) + 1)
     masks = _masks(z, of, len(names))
@@ -218,10 +218,11 @@ def _loudest_first(v: Float[Tensor, "f t"], z: NmfState) -> tuple[NmfState, Floa
     return NmfState(B[..., order], H[..., order, :], e), energy[order]
 
 
-def _grouped(z: NmfState, group: Group, stft: Stft, rate: int) -> list[int]:
-    """The group of each component, from 0."""
+def _grouped(z: NmfState, power: float, group: Group, stft: Stft, rate: int) -> list[int]:
+    """The group of each component, from 0, by its amplitudes whatever was explained."""
     if group is None:
         return list(range(z.B.shape[-1]))
+    z = z._replace(B=z.B ** (1 / power), H=z.H ** (1 / power))
     if group == HARMONIC_PERCUSSIVE:
         return by_shape(z, stft, rate)
     return by_timbre(z.B[0], int(group), stft, rate)
