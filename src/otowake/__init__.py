@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from otowake.tasks.bases import Bases, load_bases, save_bases
     from otowake.tasks.extract import Extraction, extract
     from otowake.tasks.learn import learn
+    from otowake.tasks.parts import Parts, parts
     from otowake.tasks.separate import Separation, separate
 
 _HOMES = {
@@ -37,6 +38,8 @@ _HOMES = {
     "Extraction": "otowake.tasks.extract",
     "extract": "otowake.tasks.extract",
     "learn": "otowake.tasks.learn",
+    "Parts": "otowake.tasks.parts",
+    "parts": "otowake.tasks.parts",
     "Separation": "otowake.tasks.separate",
     "separate": "otowake.tasks.separate",
 }
@@ -46,6 +49,7 @@ __all__ = [
     "Bases",
     "Extraction",
     "OtowakeError",
+    "Parts",
     "Recording",
     "Separation",
     "__version__",
@@ -53,6 +57,7 @@ __all__ = [
     "extract",
     "learn",
     "load_bases",
+    "parts",
     "read",
     "save_bases",
     "separate",

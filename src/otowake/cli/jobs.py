@@ -1,4 +1,4 @@
-"""What `separate` and `extract` do with recordings, one after the other: read, compute, write, say so."""
+"""What `separate`, `extract` and `parts` do with recordings, one after the other: read, compute, write, say so."""
 
 import json
 import logging
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from otowake.tasks.door import Progress, Watch
 
 T = TypeVar("T")
+
+PANELS = 12  # of more sounds than that no spectrograms are drawn: the picture would be taller than it is of use
 
 log = logging.getLogger("otowake")
 
@@ -165,12 +167,14 @@ def _drawn(place: Path, stem: str, mixture: Any, parts: "Parts", outcome: Outcom
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it would tell of building its font cache
     if parts.ndim == 3:
         mixture, parts = mixture[0], parts[:, 0]
-    names = [f"{stem}-spectrogram.png"]
-    titles = [re.sub(r"(\d+)$", r" \1", name).capitalize() for name in outcome.names]
-    spectrograms(place / names[0], mixture, parts, outcome.report["rate"], names=titles)
+    names = []
+    if len(parts) <= PANELS:
+        names.append(f"{stem}-spectrogram.png")
+        titles = [re.sub(r"(\d+)$", r" \1", name).capitalize() for name in outcome.names]
+        spectrograms(place / names[0], mixture, parts, outcome.report["rate"], names=titles)
     if len(outcome.report["costs"]) > 1:
         names.append(f"{stem}-cost.png")
-        cost_curve(place / names[1], outcome.report["costs"], method=outcome.report["method"])
+        cost_curve(place / names[-1], outcome.report["costs"], method=outcome.report["method"])
     return names
 
 

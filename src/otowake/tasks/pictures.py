@@ -94,7 +94,7 @@ def cost_curve(path: str | PathLike[str], costs: Sequence[float], *, method: str
     k, y = np.arange(len(costs)), np.asarray(costs, dtype=float)
     k, y = k[np.isfinite(y)], y[np.isfinite(y)]
     y, unit = _thousands(y)
-    figure = _figure(6.8, 3.4)
+    figure = new_figure(6.8, 3.4)
     axes = figure.add_axes((0.125, 0.15, 0.85, 0.75))
     axes.plot(k, y, color=LINE, linewidth=1.6, marker="o", markersize=3 if len(k) <= 60 else 0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
@@ -103,8 +103,8 @@ def cost_curve(path: str | PathLike[str], costs: Sequence[float], *, method: str
     axes.set_ylabel(f"Cost ({unit})", color=TEXT)
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-    _heading(axes, f"Cost of {method}" if method else "Cost", _descent(k, y))
-    _save(figure, path)
+    heading(axes, f"Cost of {method}" if method else "Cost", _descent(k, y))
+    save(figure, path)
 
 
 # ------------------------------------------------------------------------------------------------ levels
@@ -200,7 +200,7 @@ def _signed(decibels: float) -> str:
 
 def _draw(path: Any, levels: list[Levels], titles: list[tuple[str, str]], grid: Grid) -> None:
     height = TOP + len(levels) * (PANEL + GAP) - GAP + BOTTOM
-    figure = _figure(WIDTH, height)
+    figure = new_figure(WIDTH, height)
     top = _top(levels[0])
     seconds, columns = grid.samples / grid.rate, grid.columns * grid.width / grid.rate
     low, high = np.log2(grid.edges[[0, -1]])
@@ -213,13 +213,13 @@ def _draw(path: Any, levels: list[Levels], titles: list[tuple[str, str]], grid: 
             extent=(0.0, columns, low, high), interpolation="bilinear",
         )  # fmt: skip
         axes.set_xlim(0.0, seconds)
-        _frequencies(axes, grid.edges[0], grid.edges[-1])
+        frequency_axis(axes.yaxis, grid.edges[0], grid.edges[-1])
         axes.tick_params(labelbottom=i == len(levels) - 1)
-        _heading(axes, *title)
-    _time(axes, seconds)
+        heading(axes, *title)
+    time_axis(axes, seconds)
     figure.text(0.14 / WIDTH, 0.5, "Frequency (Hz)", rotation=90, va="center", color=TEXT, fontsize=9)
     _scale(figure, image, height)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _top(levels: Levels) -> float:
@@ -228,12 +228,13 @@ def _top(levels: Levels) -> float:
     return 0.0 if loudest < -250.0 else 5.0 * float(np.ceil(loudest / 5.0))
 
 
-def _frequencies(axes: Any, low: float, high: float) -> None:
+def frequency_axis(axis: Any, low: float, high: float) -> None:
+    """Ticks of an axis in log2 of hertz."""
     ticks = [f for f in TICKS if low * 0.99 <= f <= high]
-    axes.set_yticks(np.log2(ticks), [f"{f // 1000}k" if f >= 1000 else f"{f}" for f in ticks])
+    axis.set_ticks(np.log2(ticks), [f"{f // 1000}k" if f >= 1000 else f"{f}" for f in ticks])
 
 
-def _time(axes: Any, seconds: float) -> None:
+def time_axis(axes: Any, seconds: float) -> None:
     """Seconds, or minutes and seconds from two minutes on."""
     if seconds < 120.0:
         axes.set_xlabel("Time (s)", color=TEXT)
@@ -244,7 +245,8 @@ def _time(axes: Any, seconds: float) -> None:
     axes.set_xlabel("Time (min:s)", color=TEXT)
 
 
-def _heading(axes: Any, name: str, note: str) -> None:
+def heading(axes: Any, name: str, note: str) -> None:
+    """A title on the left, a remark on the right, and the house's small print."""
     axes.set_title(name, loc="left", fontsize=10, fontweight="bold", color=TEXT, pad=4)
     axes.set_title(note, loc="right", fontsize=9, color=FAINT, pad=4)
     axes.tick_params(labelsize=8, colors=TEXT, which="both")
@@ -274,7 +276,7 @@ def _descent(k: Any, y: Any) -> str:
     return f"from {first} to {last} in {k[-1]} iteration{'s' if k[-1] != 1 else ''}"
 
 
-def _figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float) -> Any:
     """A figure of its own: pyplot's global state would leak into a program that uses otowake as a library."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -284,6 +286,7 @@ def _figure(width: float, height: float) -> Any:
     return figure
 
 
-def _save(figure: Any, path: str | PathLike[str]) -> None:
+def save(figure: Any, path: str | PathLike[str]) -> None:
+    """As a PNG file, whole or not at all."""
     with atomic(path) as temporary:
         figure.savefig(temporary, format="png", pil_kwargs={"compress_level": 3})  # 6 takes twice the time
