@@ -3,7 +3,7 @@
 Model    as `Nmf`; the frames come in blocks, each of which is seen and forgotten
 Block    H of the block is fitted with B as it is;  then  neg, pos of B (`Nmf.bound`) are added to those of before,
          neg <- a neg + neg_new,  pos <- a pos + pos_new,  and  B <- B q(neg, pos)  by the rule of all NMF
-Forget   a = (N / (N + T))^forget  for T frames after N: about the last N / (1 + forget) count, ever more of them
+Forget   a = exp(-T / memory)  for a block of T frames: old halves, made with poorer bases, hold the new ones back
 Carried  both are halves of a bound in the change from B.  When B moves by q they are made those of the new B:
          neg <- neg q^(low - 1),  pos <- pos q^(high - 1),  quad <- quad q;  log form:  change <- change - weight log q
 Cost     of the block that is asked about, with H fitted to it
@@ -12,6 +12,7 @@ Source   Mairal, Bach, Ponce, Sapiro 2010 (adding up surrogates); Lefevre, Bach,
          Itakura-Saito); the form for any divergence, rule and penalty: docs/papers/online_nmf.md.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -42,7 +43,7 @@ class Sums(NamedTuple):
 
 
 class OnlineState(NamedTuple):
-    """B, e: as in `NmfState`;  neg, pos, quad: what all blocks say of B;  k, frames: how many blocks and frames."""
+    """B, e: as in `NmfState`;  neg, pos, quad: what all blocks say of B;  k: how many these were."""
 
     B: Half
     e: Float[Tensor, "*b n #f 1"]
@@ -50,7 +51,6 @@ class OnlineState(NamedTuple):
     pos: Half
     quad: Half
     k: Int[Tensor, ""]
-    frames: Int[Tensor, ""]
 
 
 @dataclass(frozen=True)
@@ -60,22 +60,23 @@ class Online:
     Args:
         source: rule, penalties, bases to begin with or kept: as for `Separator`; a penalty counts once for each block.
         spatial: the divergence.
-        forget: 0: all blocks count alike; more: earlier ones, which met poorer bases, less; inf: the last block alone.
+        memory: after so many frames more, a frame counts 1/e; inf: all alike, 0: the last block alone.  Short at first,
+            long at the end is best: states go on under any memory.
         gains: updates of H in each round.
         rounds: how often H and B are updated in turn for one block.
     """
 
     source: Nmf
     spatial: Observed | Masked
-    forget: float = 4.0
+    memory: float = math.inf
     gains: int = 5
     rounds: int = 4
     proved = False
 
     def __post_init__(self) -> None:
-        if not self.forget >= 0 or self.gains < 1 or self.rounds < 1:
+        if not self.memory >= 0 or self.gains < 1 or self.rounds < 1:
             raise OtowakeError(
-                f"Online: forget is 0 or more, gains and rounds are 1 or more; got {self.forget:g}, {self.gains} and "
+                f"Online: memory is 0 or more, gains and rounds are 1 or more; got {self.memory:g}, {self.gains} and "
                 f"{self.rounds}."
             )
 
@@ -97,7 +98,7 @@ class Online:
         """The state after this block; one that is silent says nothing of B."""
         _check(X, int(s.k))
         (z, _), split = self._begun(X, s)
-        weight = (s.frames / (s.frames + X.shape[-1])) ** self.forget
+        weight = math.exp(-X.shape[-1] / self.memory) if self.memory else 0.0
         past = total = Sums(s.neg * weight, s.pos * weight, s.quad * weight)
         for _ in range(self.rounds):
             z = self._fitted(z, split)
@@ -109,7 +110,7 @@ class Online:
         heard = (X != 0).any(-1).any(-1).any(-1)[..., None, None, None]
         pairs = zip((z.B, *total), (s.B, *s[2:5]), strict=True)
         B, neg, pos, quad = (torch.where(heard, new, old) for new, old in pairs)
-        return OnlineState(B, s.e, neg, pos, quad, s.k + 1, s.frames + X.shape[-1])
+        return OnlineState(B, s.e, neg, pos, quad, s.k + 1)
 
     def seen(self, X: Mixture, z: NmfState) -> OnlineState:
         """The state that goes on from a factorisation of X in one piece."""
@@ -117,7 +118,7 @@ class Online:
         split = self.spatial.split(self.spatial.observe(X, p), p)
         s = begun(z)
         neg, pos, quad = _added(Sums(*s[2:5]), self._bound(z, split))
-        return OnlineState(z.B, z.e, neg, pos, quad, s.k + 1, s.frames + X.shape[-1])
+        return OnlineState(z.B, z.e, neg, pos, quad, s.k + 1)
 
     def fitted(self, X: Mixture, s: OnlineState) -> SeparatorState:
         """The state of `method` for this block: B as it is, H fitted to it."""
@@ -179,7 +180,14 @@ class Online:
 def begun(z: NmfState) -> OnlineState:
     """Nothing seen yet."""
     none = torch.zeros_like(z.B)
-    return OnlineState(z.B, z.e, none, none, none, torch.tensor(0), torch.tensor(0))
+    return OnlineState(z.B, z.e, none, none, none, torch.tensor(0))
+
+
+def memory_of(share: float, frames: int) -> float:
+    """The memory in which blocks of so many frames count `share` (0 to 1) when another one has come."""
+    if share in (0, 1):
+        return math.inf if share else 0.0
+    return -frames / math.log(share)
 
 
 def _added(past: Sums, new: Bound) -> Sums:

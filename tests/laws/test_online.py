@@ -31,7 +31,7 @@ def assert_one_block_is_the_batch(source, spatial, X, **settings):
     online = Online(source, spatial, rounds=1, **settings)
     z = online.method.init(X, 0).z
     fresh = begun(z)
-    forgetful = Online(source, spatial, rounds=1, forget=torch.inf, **settings)
+    forgetful = Online(source, spatial, rounds=1, memory=0, **settings)
     for model, s in ((online, fresh), (forgetful, forgetful.seen(X, z)._replace(B=fresh.B))):
         H = model.fitted(X, s).z.H
         p = spatial.init(X, 0)
@@ -80,16 +80,15 @@ def test_sums_are_those_of_all_blocks(name):
 def test_blocks_teach_what_the_whole_teaches(name):
     X = data(7, 240)
     spatial = Observed(COSTS[name], 1)
-    model = Online(Nmf(3), spatial)
-    s = model.init(X[..., :40], 0)
-    start = float(model.cost(X, s))
-    for _ in range(8):
+    s = Online(Nmf(3), spatial).init(X[..., :40], 0)
+    start = float(Online(Nmf(3), spatial).cost(X, s))
+    for n in range(8):
         for block in X.split(40, -1):
-            s = model.step(block, s)
-    z = model.method.init(X, 0)
-    for _ in range(160):
-        z = model.method.step(X, z)
+            s = Online(Nmf(3), spatial, memory=40 * 2 ** (n / 2)).step(block, s)
     patient = Online(Nmf(3), spatial, gains=200, rounds=1)
+    z = patient.method.init(X, 0)
+    for _ in range(160):
+        z = patient.method.step(X, z)
     reached, batch = (float(patient.cost(X, s)), float(patient.cost(X, begun(z.z))))
     assert reached - batch < 0.1 * (start - batch)
 
@@ -99,7 +98,7 @@ def test_blocks_teach_what_the_whole_teaches(name):
 def test_resume_and_files(tmp_path, penalty, norm):
     penalties = () if penalty == "none" else (PENALTIES[penalty],)
     blocks = data(8, 100).split(10, -1)
-    model = Online(Nmf(3, penalties=penalties, norm=norm), Observed(DIVERGENCES["kl"], 1))
+    model = Online(Nmf(3, penalties=penalties, norm=norm), Observed(DIVERGENCES["kl"], 1), memory=50)
 
     def ran(s, blocks):
         for block in blocks:
@@ -145,9 +144,9 @@ def test_what_is_not_finite_is_refused_with_its_place(value):
         model.step(X, s)
 
 
-@pytest.mark.parametrize("settings", [{"forget": -1}, {"forget": torch.nan}, {"gains": 0}, {"rounds": 0}])
+@pytest.mark.parametrize("settings", [{"memory": -1}, {"memory": torch.nan}, {"gains": 0}, {"rounds": 0}])
 def test_settings_that_are_none(settings):
-    with pytest.raises(OtowakeError, match="Online: forget"):
+    with pytest.raises(OtowakeError, match="Online: memory"):
         Online(Nmf(3), Observed(), **settings)
 
 
