@@ -50,7 +50,8 @@ def row(name: str, ends: list[tuple[float, float]]) -> str:
     costs, scores = zip(*ends, strict=True)
     best = scores[int(np.argmin(costs))]
     order = np.corrcoef(costs, scores)[0, 1]
-    return f"| {name} | {statistics.mean(scores):.2f} | {best:.2f} | {max(scores):.2f} | {min(scores):.2f} | {order:+.2f} |"
+    cells = (statistics.mean(scores), best, max(scores), min(scores))
+    return f"| {name} | " + " | ".join(f"{cell:.2f}" for cell in cells) + f" | {order:+.2f} |"
 
 
 def main() -> None:

@@ -110,7 +110,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         first = not hasattr(self, "components_")
         X = self._checked(X, reset=first)
         v, w = _transposed(X, weights)
-        k = self._how_many(X, H) if first else len(self.components_)
+        k = self._how_many(X, H) if first else self._n_features_out
         if first:
             self._seen = begun(self._first(v, w, *self._start(X, v, w, k, W, H, check_random_state(self.random_state))))
         if not 0 <= self.forget_factor <= 1:

@@ -108,14 +108,11 @@ def like(y: Tensor, x: Any) -> Any:
     return y.cpu().numpy().astype(np.asarray(x).dtype, copy=False)
 
 
-def check_request(rate: int, iterations: int | None) -> None:
+def check_request(rate: int, iterations: int | None, seeds: int = 1) -> None:
     if not 1_000 <= rate <= 768_000:
         raise OtowakeError(f"A rate of {rate} Hz is outside 1000 to 768000 Hz; is it samples a second?")
     if iterations is not None and not 0 <= iterations <= 1_000_000:
         raise OtowakeError(f"{iterations} iterations were asked for; 0 to 1000000 can be had, 100 is usual.")
-
-
-def check_seeds(seeds: int) -> None:
     if not 1 <= seeds <= MOST_SEEDS:
         raise OtowakeError(f"{seeds} starts were asked for; 1 to {MOST_SEEDS} can be had, 5 are many.")
 

@@ -40,7 +40,6 @@ from otowake.tasks.door import (
     Watch,
     as_stft,
     check_request,
-    check_seeds,
     device_name,
     like,
     reported,
@@ -149,8 +148,7 @@ def extract(
     samples = tensor(x)
     check_samples(samples)
     _check_wishes(samples, bases, method, weight, rest_bases, as_stft(stft))
-    check_request(rate, iterations)
-    check_seeds(seeds)
+    check_request(rate, iterations, seeds)
     where = device_name(device)
     heard = torch.from_numpy(resampled(samples.numpy(), rate, bases.rate))
     check_length(heard, bases.stft)
@@ -216,13 +214,7 @@ def _check_wishes(
 
 
 def _fitted(
-    a: Mixture,
-    B: Tensor,
-    method: str,
-    weight: float | str,
-    rest_bases: int,
-    starts: Starts,
-    watch: Watch | None,
+    a: Mixture, B: Tensor, method: str, weight: float | str, rest_bases: int, starts: Starts, watch: Watch | None
 ) -> tuple[Fit, list[Fit]]:
     """The fit that is taken, and all that were tried: of "auto" the last before the misfit is too large."""
     weights = _weights(method, weight)

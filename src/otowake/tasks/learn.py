@@ -26,7 +26,7 @@ from otowake.spatial.observed import Observed
 from otowake.spec import show
 from otowake.tasks.bases import Bases
 from otowake.tasks.choice import default_stft
-from otowake.tasks.door import Run, Watch, as_stft, check_request, check_seeds, device_name, tensor, watched
+from otowake.tasks.door import Run, Watch, as_stft, check_request, device_name, tensor, watched
 from otowake.tasks.long import BLOCK, Measured, Plan, Sound, learned
 from otowake.tasks.prepare import check_length, check_samples
 
@@ -74,8 +74,7 @@ def learn(
     """
     sounds = _sounds(samples, rate, names)
     wanted, count = _wanted(sounds, bases, start)
-    check_request(wanted, iterations)
-    check_seeds(seeds)
+    check_request(wanted, iterations, seeds)
     where = device_name(device)
     notes: list[str] = []
     held = _held(sounds)

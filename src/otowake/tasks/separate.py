@@ -25,7 +25,6 @@ from otowake.tasks.door import (
     Watch,
     as_stft,
     check_request,
-    check_seeds,
     device_name,
     like,
     reported,
@@ -113,8 +112,8 @@ def separate(
     began = time.perf_counter()
     samples = tensor(x)
     check_samples(samples)
-    _check_request(samples, rate, sources, iterations, reference)
-    check_seeds(seeds)
+    _check_request(samples, sources, reference)
+    check_request(rate, iterations, seeds)
     chosen, why = choose(method, samples.shape[-2], sources)
     transform = as_stft(stft) or default_stft(rate, chosen.frame, samples.shape[-1])
     check_length(samples, transform)
@@ -150,8 +149,7 @@ def separate(
     )
 
 
-def _check_request(x: Tensor, rate: int, sources: int | None, iterations: int | None, reference: int) -> None:
-    check_request(rate, iterations)
+def _check_request(x: Tensor, sources: int | None, reference: int) -> None:
     if sources is not None and sources < 1:
         raise OtowakeError(f"{sources} sources cannot be separated; ask for 1 or more.")
     if not 0 <= reference < x.shape[-2]:
