@@ -26,7 +26,7 @@ from sdr import Reference
 from torch import Tensor
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from jsonlines import append, lines  # noqa: E402 - shared by the experiments
+from jsonlines import append, lines
 
 HERE = Path(__file__).resolve().parent
 SNMF_SWEEPS = (25, 50, 100, 200, 300)  # of the method without weights, which costs next to nothing

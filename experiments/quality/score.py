@@ -23,7 +23,7 @@ import torch
 from scipy.signal import istft, stft
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from jsonlines import append, lines  # noqa: E402 - shared by the experiments
+from jsonlines import append, lines
 
 if TYPE_CHECKING:
     from mixtures import Mixture
