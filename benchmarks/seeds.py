@@ -2,7 +2,7 @@
 
     python benchmarks/seeds.py [--seeds N] [--markdown FILE]
 
-Mixtures of examples/music, equally loud.  nmf: 16 patterns, each given to the instrument that it is most like (an
+Mixtures of examples/music, equally loud.  nmf: 12 patterns, each given to the instrument that it is most like (an
 oracle).  extract: one instrument's scale is learned, at a fixed weight.  SDR of BSS eval; "best" is by the cost alone.
 """
 
@@ -21,7 +21,7 @@ from machine import machine
 
 MUSIC = Path(__file__).resolve().parents[1] / "examples" / "music"
 PAIRS = [*combinations(("oboe", "flute", "piano", "bassoon"), 2)][:4]
-SECONDS, PATTERNS, WEIGHT = 6, 16, 0.02
+SECONDS, PATTERNS, WEIGHT = 4, 12, 0.02
 
 
 def mixture(pair: tuple[str, str]) -> tuple[np.ndarray, int]:
@@ -33,7 +33,9 @@ def mixture(pair: tuple[str, str]) -> tuple[np.ndarray, int]:
 
 def by_patterns(x: np.ndarray, rate: int, seed: int, start: str = "random") -> tuple[float, float]:
     """(cost, mean SDR) of one start."""
-    result = otowake.separate(x.sum(0)[None], rate, "nmf", sources=PATTERNS, seed=seed, settings={"start": start})
+    result = otowake.separate(
+        x.sum(0)[None], rate, "nmf", sources=PATTERNS, seed=seed, stft="4096/1024", settings={"start": start}
+    )
     likeness = np.abs(result.sources @ x.T) / np.linalg.norm(x, axis=1)
     owner = likeness.argmax(1)
     parts = np.stack([result.sources[owner == n].sum(0) + 1e-9 * x.sum(0) for n in range(2)])
