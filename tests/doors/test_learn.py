@@ -182,7 +182,7 @@ def test_long_examples_teach_as_short_ones_do(short, tmp_path):
     assert "in blocks of 16 frames, 5 times over" in bases.notes[1]
     assert float(bases.B.mean(0).sum()) == pytest.approx(1 / 0.55, rel=1e-3)  # the sizes that one piece leaves
     assert found(bases)[0] > 5
-    torch.testing.assert_close(learn(np.stack([long, long]), RATE, 8, stft="512/256").B, bases.B, rtol=0, atol=1e-3)
+    torch.testing.assert_close(learn(np.stack([long, long]), RATE, 8, stft="512/256").B, bases.B, rtol=1e-3, atol=1e-3)
     again = learn([stream(path), scale(16_000)[None]], [RATE, 16_000], 8, stft="512/256", iterations=100)
     assert any("resampled to 8000 Hz" in note for note in again.notes)
     assert bool(again.B.isfinite().all())

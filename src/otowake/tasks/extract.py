@@ -183,11 +183,7 @@ def extract(
         converged=converged(costs),
         iterations=iterations * len(tried) * seeds,
         seconds=time.perf_counter() - began,
-        diagnostics={
-            "tried": [{"weight": one.weight, "misfit": one.misfit} for one in tried],
-            "target_share": float(target.square().sum() / samples.square().sum()),
-            **fit.run.diagnostics(),
-        },
+        diagnostics=_diagnostics(fit, tried, float(target.square().sum() / samples.square().sum())),
         notes=[*_rate_notes(rate, bases), *fit.run.notes()],
         bases=bases,
     )
@@ -248,6 +244,11 @@ def _fit(
     run = watched(built, a, starts.seed, starts.iterations, watch, f"weight {weight:g}", starts.seeds)
     r = built.source.psd(run.state.z)
     return Fit(weight, built, run, float(built.spatial.cost(a, run.state.p, r)))
+
+
+def _diagnostics(fit: Fit, tried: list[Fit], share: float) -> dict[str, Any]:
+    every = [{"weight": one.weight, "misfit": one.misfit} for one in tried]
+    return {"tried": every, "target_share": share, **fit.run.diagnostics()}
 
 
 def _ahead(watch: Watch | None, done: int, total: int) -> Watch | None:
