@@ -7,7 +7,6 @@ What a file has already is not run again: stop and start at will.
 """
 
 import argparse
-import json
 import os
 import platform
 import sys
@@ -25,6 +24,9 @@ import torch
 from protocol import RANGE, STFT, WEIGHTS, Library, Song, courses, method, songs, spectrogram, teacher, weights_of
 from sdr import Reference
 from torch import Tensor
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from jsonlines import append, lines
 
 HERE = Path(__file__).resolve().parent
 SNMF_SWEEPS = (25, 50, 100, 200, 300)  # of the method without weights, which costs next to nothing
@@ -130,24 +132,6 @@ def run(plan: Plan, path: Path, processes: int) -> None:
             best = max((score for score in line["mask"] if score is not None), default=float("nan"))
             what = f"{line['song']} {line['method']} {best:.2f} dB, {line['cpu_s']} s"
             print(f"{number} of {len(waiting)}: {what}", file=sys.stderr, flush=True)
-
-
-def append(path: Path, line: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cut_off = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
-    with path.open("a", encoding="utf-8") as file:
-        file.write("\n" * cut_off + json.dumps(line) + "\n")
-
-
-def lines(path: Path) -> list[dict[str, Any]]:
-    """What a file of results holds; a line that was cut off is left out."""
-    found = []
-    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            found.append(json.loads(text))
-        except json.JSONDecodeError:
-            continue
-    return found
 
 
 def audio_folder() -> Path:

@@ -7,7 +7,6 @@ stopped and started at will; `table` sums the file up.
     python experiments/quality/score.py RESULTS.jsonl ...        prints the table
 """
 
-import json
 import statistics
 import sys
 import time
@@ -22,6 +21,9 @@ import fast_bss_eval
 import numpy as np
 import torch
 from scipy.signal import istft, stft
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from jsonlines import append, lines
 
 if TYPE_CHECKING:
     from mixtures import Mixture
@@ -109,7 +111,7 @@ def run(mixtures: Iterable["Mixture"], entries: Sequence[Entry], grids: Sequence
         for line, entry, grid in _plan(mixture, entries, grids):
             if _key(line) not in done:
                 line |= measure(mixture, entry, grid, line["seed"])
-                _append(path, line)
+                append(path, line)
                 print(*_key(line), line.get("sdri", line.get("error")), file=sys.stderr, flush=True)
 
 
@@ -138,23 +140,6 @@ def _line(mixture: "Mixture", entry: Entry, grid: Grid, seed: int) -> dict[str, 
 
 def _key(line: dict[str, Any]) -> Key:
     return tuple(line[word] for word in ("mixture", "method", "n_fft", "hop", "bases", "iterations", "seed"))
-
-
-def _append(path: Path, line: dict[str, Any]) -> None:
-    cut_off = path.exists() and not path.read_bytes().endswith(b"\n")  # a run that was killed while it wrote
-    with path.open("a", encoding="utf-8") as file:
-        file.write("\n" * cut_off + json.dumps(line) + "\n")
-
-
-def lines(path: Path) -> list[dict[str, Any]]:
-    """What a file of results holds; a line that was cut off is left out."""
-    found = []
-    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            found.append(json.loads(text))
-        except json.JSONDecodeError:
-            continue
-    return found
 
 
 def table(paths: Sequence[Path], kinds: Sequence[str] = ()) -> str:

@@ -18,6 +18,7 @@ from otowake.source.flat import Flat
 from otowake.source.frame import Frame
 from otowake.source.nmf import Nmf
 from otowake.source.partitioned import Partitioned
+from otowake.source.start import Start, random
 from otowake.source.step import Rule, mm
 from otowake.spatial.consistent import Consistent
 from otowake.spatial.demix import GIP, Demix, ip1
@@ -84,6 +85,7 @@ def nmf(
     bases: int = 1,
     domain: float = 2.0,
     rule: Rule = mm,
+    start: Start = random,
 ) -> Method:
     """NMF of a spectrogram.
 
@@ -95,8 +97,9 @@ def nmf(
         bases: spectra a source.
         domain: power of the amplitude in which spectra add up where v is a power: 2 power, 1 amplitude (Cauchy-NMF).
         rule: how far an update goes: mm, me (further, also proved) or heuristic.
+        start: where the spectra begin: random, or nndsvd, the recording's singular vectors, which know no seed.
     """
-    return Separator(Nmf(bases, domain, rule), Observed(divergence, sources, power))
+    return Separator(Nmf(bases, domain, rule, start=start), Observed(divergence, sources, power))
 
 
 @_recipe(

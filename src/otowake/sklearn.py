@@ -21,6 +21,7 @@ from otowake.core.separator import Separator, SeparatorState
 from otowake.divergence.beta import Beta
 from otowake.divergence.penalty import Elastic, Penalty
 from otowake.linalg.safe import variance_floor
+from otowake.online import Online, begun, memory_of
 from otowake.source.nmf import Given, Nmf, NmfState
 from otowake.source.start import nndsvd
 from otowake.source.step import RULES
@@ -47,11 +48,14 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         alpha_W, alpha_H, l1_ratio: shrinkage, scaled as scikit-learn does; alpha_H="same" is alpha_W.
         penalties: otowake's penalties on bases (columns of Hᵀ) and activations (rows of Wᵀ).
         device: "cpu" or "cuda".
+        n_init: random starts of `fit`; the one that ends with the lowest cost is taken.
+        forget_factor: from 0 to 1, what earlier batches still count in `partial_fit` when another one has come.
 
     Attributes:
         components_: H, (n_components_, n_features_in_).
         reconstruction_err_: sqrt(2 d(X | W H)), missing values left out.
         n_components_, n_iter_, n_features_in_, feature_names_in_: as everywhere in scikit-learn.
+        n_steps_: how many batches `partial_fit` was given.
 
     NaN in X is a missing value.  Zeros are raised to 1e-10 of the mean: some divergences have no value at 0.
     """
@@ -71,6 +75,8 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         l1_ratio: float = 0.0,
         penalties: Sequence[Penalty] = (),
         device: str = "cpu",
+        n_init: int = 1,
+        forget_factor: float = 0.7,
     ) -> None:
         self.n_components = n_components
         self.init = init
@@ -84,6 +90,8 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.l1_ratio = l1_ratio
         self.penalties = penalties
         self.device = device
+        self.n_init = n_init
+        self.forget_factor = forget_factor
 
     def fit(self, X: Any, y: Any = None, *, weights: Any = None) -> "NMF":
         """Learn H.  X: (samples, features), >= 0, NaN is missing; weights: of X's shape or broadcasting to it."""
@@ -94,13 +102,46 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """Learn H and give back W, (samples, n_components_): what `transform` gives for the same X."""
         return self._activations(*self._fitted(X, W, H, weights))
 
+    def partial_fit(self, X: Any, y: Any = None, W: Any = None, H: Any = None, *, weights: Any = None) -> "NMF":
+        """Go on learning H from more samples, which need never be there all at once; after `fit` from what it found.
+
+        X, weights: as for `fit`;  W, H: for init="custom", with the first batch.
+        """
+        first = not hasattr(self, "components_")
+        X = self._checked(X, reset=first)
+        v, w = _transposed(X, weights)
+        k = self._how_many(X, H) if first else self._n_features_out
+        if first:
+            self._seen = begun(self._first(v, w, *self._start(X, v, w, k, W, H, check_random_state(self.random_state))))
+        if not 0 <= self.forget_factor <= 1:
+            raise ValueError(f"forget_factor is {self.forget_factor!r}; it is a number from 0 to 1.")
+        learner = Online(self._source(v, k), self._spatial(w), memory_of(self.forget_factor, len(X)))
+        seen = self._seen._replace(**{name: getattr(self._seen, name).to(v.dtype) for name in self._seen._fields[:-1]})
+        self._seen = learner.step(v.sqrt()[None].to(self.device), seen)
+        self.n_components_, self.components_ = k, _numpy(self._seen.B[0].mT, X)
+        self.n_steps_ = getattr(self, "n_steps_", 0) + 1
+        return self
+
     def _fitted(self, X: Any, W: Any, H: Any, weights: Any) -> tuple[Any, Tensor, Tensor]:
         """Learn H; X as it was checked, and what it is inside."""
         X = self._checked(X, reset=True)
         v, w = _transposed(X, weights)
         k = self._how_many(X, H)
-        z = self._first(v, w, *self._start(X, v, w, k, W, H))
-        z, self.n_iter_ = self._run(v, w, z, None, self.tol)
+        if isinstance(self.n_init, bool) or not isinstance(self.n_init, int | np.integer) or self.n_init < 1:
+            raise ValueError(f"n_init is {self.n_init!r}; it is a whole number above 0.")
+        random = check_random_state(self.random_state)
+        starts = self.n_init if self._init(X, w, k) == "random" else 1
+        source, spatial = self._source(v, k), self._spatial(w)
+        method = Separator(source, spatial)
+        runs = []
+        for _ in range(starts):
+            z, count = self._run(v, method, self._first(v, w, *self._start(X, v, w, k, W, H, random)), self.tol)
+            cost = float(method.cost(v.sqrt()[None].to(self.device), SeparatorState(z, None))) if starts > 1 else 0.0
+            runs.append((cost, z, count))
+        _, z, self.n_iter_ = min(runs, key=lambda run: run[0])
+        self._seen = Online(source, spatial).seen(v.sqrt()[None].to(self.device), z)
+        if hasattr(self, "n_steps_"):
+            del self.n_steps_
         self.n_components_, self.components_ = k, _numpy(z.B[0].mT, X)
         self.reconstruction_err_ = self._error(v, w, z)
         if self.tol > 0 and self.n_iter_ == self.max_iter:
@@ -121,7 +162,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         B = torch.from_numpy(np.ascontiguousarray(self.components_.T).astype(X.dtype))
         level = (w * v).sum(0) / (w.sum(0) * B.sum(-1).mean()).clamp_min(torch.finfo(v.dtype).tiny)
         z = self._first(v, w, B, level.expand(B.shape[-1], -1).clone())
-        z, _ = self._run(v, w, z, Given(B), 0.0)
+        z, _ = self._run(v, Separator(self._source(v, B.shape[-1], Given(B)), self._spatial(w)), z, 0.0)
         return _numpy(z.H[0].mT, X)
 
     def inverse_transform(self, X: Any) -> Any:
@@ -142,16 +183,17 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     # ---- inside: v = X^T, bases B = H^T, activations A = W^T ---------------------------------------------------
 
-    def _run(self, v: Tensor, w: Tensor, z: NmfState, given: Given | None, tol: float) -> tuple[NmfState, int]:
-        """The factors after the iterations, and how many these were."""
+    def _source(self, v: Tensor, k: int, given: Given | None = None) -> Nmf:
         if self.update not in RULES:
             raise ValueError(f"update is {self.update!r}; it is one of {', '.join(RULES)}.")
+        return Nmf(k, rule=RULES[self.update], penalties=self._penalties(v), given=given)
+
+    def _spatial(self, w: Tensor) -> Observed | Masked:
         spatial = Observed(self._divergence(), 1)
-        whole = bool((w == 1).all())
-        method = Separator(
-            Nmf(z.B.shape[-1], rule=RULES[self.update], penalties=self._penalties(v), given=given),
-            spatial if whole else Masked(spatial, w.to(self.device)),
-        )
+        return spatial if bool((w == 1).all()) else Masked(spatial, w.to(self.device))
+
+    def _run(self, v: Tensor, method: Separator, z: NmfState, tol: float) -> tuple[NmfState, int]:
+        """The factors after the iterations, and how many these were."""
         X = v.sqrt()[None].to(self.device)
         s = SeparatorState(z, method.spatial.init(X, 0))
         split = method.spatial.split(method.spatial.observe(X, s.p), s.p)
@@ -170,11 +212,17 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         z = (B[None], A[None], e.clamp_min(torch.finfo(v.dtype).tiny))
         return NmfState(*(x.to(self.device, copy=True) for x in z))
 
-    def _start(self, X: Any, v: Tensor, w: Tensor, k: int, W: Any, H: Any) -> tuple[Tensor, Tensor]:
+    def _init(self, X: Any, w: Tensor, k: int) -> str:
         whole = bool((w > 0).all())
         init = self.init or ("nndsvda" if whole and k <= min(X.shape) else "random")
         if init not in STARTS:
             raise ValueError(f"init is {init!r}; it is one of {', '.join(STARTS)}, or None.")
+        if init.startswith("nndsvd") and not whole:
+            raise ValueError(f"init={init!r} needs all values; X has missing ones: use init='random'.")
+        return init
+
+    def _start(self, X: Any, v: Tensor, w: Tensor, k: int, W: Any, H: Any, random: Any) -> tuple[Tensor, Tensor]:
+        init = self._init(X, w, k)
         if init == "custom":
             if W is None or H is None:
                 raise ValueError("init='custom' needs both W and H in fit_transform.")
@@ -185,10 +233,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 )
             return torch.from_numpy(H.T.copy()), torch.from_numpy(W.T.copy())
         if init != "random":
-            if not whole:
-                raise ValueError(f"init={init!r} needs all values; X has missing ones: use init='random'.")
             return nndsvd(v, k, raised=init == "nndsvda")
-        random = check_random_state(self.random_state)
         level = float((w * v).sum() / w.sum() / k) ** 0.5
         shapes = ((len(v), k), (k, v.shape[1]))
         B, A = (torch.from_numpy(2 * level * random.uniform(0.05, 1.0, shape)).to(v) for shape in shapes)

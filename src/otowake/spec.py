@@ -15,8 +15,10 @@ from otowake.divergence.beta import Beta
 from otowake.divergence.bregman import DualKl
 from otowake.divergence.density import GGD, Cauchy, Density, Gauss, Laplace, StudentT
 from otowake.divergence.heavy import HeavyT, students_t
+from otowake.divergence.sum import Sum
 from otowake.recipes import RECIPES, Recipe
 from otowake.signal.stft import Stft
+from otowake.source.start import STARTS, Start, Values
 from otowake.source.step import RULES, Rule
 from otowake.spatial.demix import DEMIXES, Demix
 
@@ -71,7 +73,11 @@ def parse_settings(chosen: Recipe, settings: Mapping[str, str]) -> dict[str, Any
 
 def show(value: Any) -> str:
     """A part or number as the string that `parse_settings` reads."""
-    for name, part in {**DEMIXES, **RULES, **_PLAIN}.items():
+    if isinstance(value, Sum):
+        return "+".join(map(show, value.parts))
+    if isinstance(value, Values):
+        return "values"
+    for name, part in {**DEMIXES, **RULES, **STARTS, **_PLAIN}.items():
         if part is value or (part == value and name in _PLAIN):
             return name
     if isinstance(value, StudentT | HeavyT):
@@ -121,6 +127,8 @@ _PLAIN: dict[str, Divergence] = {
 def _divergence(text: str) -> Divergence:
     text = text.strip().lower()
     name, _, numbers = text.partition(":")
+    if "+" in text:
+        return Sum(tuple(map(_divergence, text.split("+"))))
     if text in _PLAIN:
         return _PLAIN[text]
     if name == "beta":
@@ -146,10 +154,12 @@ _KINDS: dict[Any, _Kind] = {
     float: _Kind("a number", float),
     Density: _Kind("gauss, laplace, cauchy, t:NU or ggd:SHAPE", _density),
     Divergence: _Kind(
-        "is, kl, euclid, beta:B, ab:A,B, hellinger, dual-kl, dual-is, gauss, laplace, cauchy, t:NU or ggd:SHAPE",
+        "is, kl, euclid, beta:B, ab:A,B, hellinger, dual-kl, dual-is, gauss, laplace, cauchy, t:NU or ggd:SHAPE, or a "
+        "sum such as is+kl",
         _divergence,
     ),
     Rule: _Kind(", ".join(RULES), lambda text: RULES[text.strip().lower()]),
+    Start: _Kind(" or ".join(STARTS), lambda text: STARTS[text.strip().lower()]),
     Demix: _Kind(", ".join(DEMIXES), lambda text: DEMIXES[text.strip().lower()]),
 }
 

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 import otowake
 from otowake.core.errors import OtowakeError
 from otowake.signal.stft import Stft
+from otowake.signal.stream import stream
 from otowake.tasks.bases import SCHEMA, Bases, load_bases, save_bases
 from otowake.tasks.learn import learn
 
@@ -153,6 +154,130 @@ def test_a_watcher_hears_all_and_can_stop(known):
         learn(scale()[None], RATE, 4, iterations=3, watch=enough)
 
 
+# ---- long examples, several seeds, earlier bases -----------------------------------------------------------
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """What is long, at the size of a test."""
+    taught = sys.modules["otowake.tasks.learn"]
+    monkeypatch.setattr(taught, "LONG", 30_000)
+    for module in (taught, sys.modules["otowake.tasks.long"]):
+        monkeypatch.setattr(module, "BLOCK", 16)
+
+
+def found(bases, **settings):
+    target, other = two()
+    result = otowake.extract((target + other)[None], RATE, bases, rest_bases=12, iterations=60, **settings)
+    parts = np.concatenate([result.target, result.rest])
+    return otowake.evaluate(np.stack([target, other]), parts, target + other).sdr_improvement[0], result
+
+
+def test_long_examples_teach_as_short_ones_do(short, tmp_path):
+    long = np.tile(scale(), 4)
+    path = recording(tmp_path / "long.flac", np.stack([long, long]), "PCM_24")
+    bases = learn(stream(path), bases=8, stft="512/256", names=["long.flac"])
+    assert (bases.settings["passes"], bases.rate, bases.B.shape) == (5, RATE, (257, 8))
+    assert "2 channels" in bases.notes[0]
+    assert "in blocks of 16 frames, 5 times over" in bases.notes[1]
+    assert float(bases.B.mean(0).sum()) == pytest.approx(1 / 0.55, rel=1e-3)  # the sizes that one piece leaves
+    assert found(bases)[0] > 5
+    torch.testing.assert_close(learn(np.stack([long, long]), RATE, 8, stft="512/256").B, bases.B, rtol=1e-3, atol=1e-3)
+    again = learn([stream(path), scale(16_000)[None]], [RATE, 16_000], 8, stft="512/256", iterations=100)
+    assert any("resampled to 8000 Hz" in note for note in again.notes)
+    assert bool(again.B.isfinite().all())
+
+
+def test_a_stream_that_is_short_is_one_piece(tmp_path):
+    path = recording(tmp_path / "scale.flac", scale(), "PCM_24")
+    bases = learn(stream(path), bases=8, stft="512/256", iterations=20)
+    same = learn(otowake.read(path).samples, RATE, 8, stft="512/256", iterations=20)
+    assert torch.equal(bases.B, same.B)
+    assert "passes" not in bases.settings
+    with pytest.raises(OtowakeError, match=r"scale\.flac has 8000 Hz, not 16000"):
+        learn(stream(path), 16_000)
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (np.zeros((1, 90_000)), "silent"), (np.full((1, 90_000), np.nan), "nan in channel 0, sample 0"),
+        (np.tile(np.stack([scale(), -scale()]), 4), "cancels"),
+    ],
+)  # fmt: skip
+def test_long_examples_that_teach_nothing(short, tmp_path, x, words):
+    path = recording(tmp_path / "long.wav", x, "FLOAT")
+    with pytest.raises(OtowakeError, match=words):
+        learn(stream(path), bases=4)
+
+
+def test_a_long_file_with_a_hole_in_it(short, tmp_path):
+    x = np.tile(scale(), 6)
+    x[20_000:50_000] = 0
+    bases = learn(stream(recording(tmp_path / "long.wav", x)), bases=8, stft="512/256")
+    assert bool(bases.B.isfinite().all())
+    assert found(bases)[0] > 4
+
+
+def test_long_examples_can_be_stopped(short, tmp_path):
+    path = recording(tmp_path / "long.wav", np.tile(scale(), 4))
+    heard = []
+
+    def enough(tick):
+        heard.append(tick)
+        if tick.phase == "learning" and tick.iteration == 3:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        learn(stream(path), bases=4, stft="512/256", watch=enough)
+    assert {tick.phase for tick in heard} == {"measuring", "learning"}
+    assert heard[-1].total > 3
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_the_best_of_seeds_is_one_of_them(request, long):
+    if long:
+        request.getfixturevalue("short")
+    x = np.tile(scale(), 4 if long else 1)[None]
+    several = learn(x, RATE, 6, stft="512/256", iterations=30, seeds=3, seed=4)
+    starts = several.settings["starts"]
+    assert [one["seed"] for one in starts] == [4, 5, 6]
+    best = min(starts, key=lambda one: one["cost"])["seed"]
+    assert several.settings["seed_taken"] == best
+    assert torch.equal(several.B, learn(x, RATE, 6, stft="512/256", iterations=30, seed=best).B)
+    assert len({one["cost"] for one in starts}) == 3
+
+
+def test_extract_takes_the_best_of_seeds(known):
+    _, several = found(known, seeds=3, weight=0.01)
+    best = several.diagnostics["seed_taken"]
+    _, alone = found(known, seed=best, weight=0.01)
+    np.testing.assert_array_equal(several.target, alone.target)
+    assert several.costs[-1] == pytest.approx(min(one["cost"] for one in several.diagnostics["starts"]))
+    assert several.settings["seeds"] == 3
+    assert several.iterations == 180
+
+
+def test_earlier_bases_are_a_start(known):
+    again = learn(scale()[None], RATE, iterations=0, start=known)
+    torch.testing.assert_close(again.B, known.B, rtol=1e-6, atol=0)
+    assert again.settings["start"] == list(known.examples)
+    more = learn(scale(16_000)[None], 16_000, 10, iterations=5, start=known)
+    assert (more.B.shape[1], more.rate, more.stft) == (10, RATE, known.stft)
+    with pytest.raises(OtowakeError, match="are 8, asked for are 4"):
+        learn(scale()[None], RATE, 4, start=known)
+    with pytest.raises(OtowakeError, match="512/256, asked for is 1024/512"):
+        learn(scale()[None], RATE, start=known, stft="1024/512")
+
+
+def test_devices_and_seeds_that_are_none(known):
+    for wishes, words in (({"device": "tpu"}, "no device 'tpu'"), ({"seeds": 0}, "0 starts")):
+        with pytest.raises(OtowakeError, match=words):
+            learn(scale()[None], RATE, 4, **wishes)
+        with pytest.raises(OtowakeError, match=words):
+            otowake.extract(sum(two())[None], RATE, known, **wishes)
+
+
 # ---- what is refused from Python ---------------------------------------------------------------------------
 
 
@@ -278,6 +403,29 @@ def test_json_of_learn(files, tmp_path, capsys):
     report = json.loads(out)
     assert report["file"] == str(tmp_path / "scale.bases")
     assert (report["bases"], report["rate"], report["stft"]) == (8, RATE, "512/256")
+
+
+def test_seeds_starts_and_devices_on_the_command_line(files, tmp_path, capsys):
+    mix, example = files
+    code, out, err = quickly(capsys, "learn", example, *SMALL, "--seeds", "2", "--device", "cpu", "--json")
+    assert (code, err) == (0, "")
+    assert len(json.loads(out)["settings"]["starts"]) == 2
+    one = tmp_path / "scale.bases"
+    code, out, err = quickly(
+        capsys, "learn", example, "--start", one, "--iterations", "5", "-o", tmp_path / "b", "--json"
+    )
+    assert (code, json.loads(out)["bases"]) == (0, 8)
+    words = ("--bases", one, "--seeds", "2", "--weight", "0.01", *FEW, "--json")
+    code, out, err = quickly(capsys, "extract", mix, *words)
+    assert (code, err) == (0, "")
+    assert {start["seed"] for start in json.loads(out)["diagnostics"]["starts"]} == {0, 1}
+    words = ("--method", "nmf", "--sources", "3", "--set", "start=nndsvd", "--seeds", "2", "--iterations", "3")
+    code, out, err = quickly(capsys, "separate", mix, *words, "--no-plots", "--json")
+    report = json.loads(out)
+    assert (code, report["settings"]["seeds"], report["settings"]["start"]) == (0, 2, "nndsvd")
+    assert report["diagnostics"]["seed_taken"] == 0
+    assert refused(quickly(capsys, "learn", example, "--start", mix, "-o", tmp_path / "c"))
+    assert refused(quickly(capsys, "learn", example, "--start", tmp_path / "none", "-o", tmp_path / "c"))
 
 
 def test_the_same_seed_gives_the_same_bytes(files, tmp_path, capsys):

@@ -1,5 +1,7 @@
 """The face of scikit-learn keeps scikit-learn's own contract, and gives what its NMF gives."""
 
+import pickle
+
 import numpy as np
 import pytest
 from sklearn import decomposition
@@ -121,3 +123,81 @@ def test_bad_arguments(arguments, sentence):
 def test_negative_values_are_refused():
     with pytest.raises(ValueError, match="Negative values in data passed to NMF"):
         NMF(2).fit(data() - 1)
+
+
+# ---- batch after batch -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler", "itakura-saito", 0.5, 3, StudentT(5.0)])
+def test_batches_teach_what_all_samples_teach(loss):
+    X = data(10, samples=300)
+    whole = NMF(3, init="random", beta_loss=loss, random_state=0, max_iter=300, tol=0).fit(X)
+    model = NMF(3, init="random", beta_loss=loss, random_state=0, max_iter=300)
+    for _ in range(8):
+        for batch in np.split(X, 6):
+            assert model.partial_fit(batch) is model
+    assert model.n_steps_ == 48
+    assert model.components_.shape == (3, 12)
+    errors = [np.abs(X - one.inverse_transform(one.transform(X))).mean() for one in (model, whole)]
+    assert errors[0] < errors[1] + 0.1 * np.abs(X - X.mean(0)).mean()
+
+
+def test_batches_with_missing_values_weights_and_shrinkage():
+    X = data(11, samples=120)
+    hole = np.random.default_rng(12).uniform(size=X.shape) < 0.1
+    models = [NMF(3, init="random", random_state=0, alpha_W=0.001, max_iter=50) for _ in range(2)]
+    for batch, missing in zip(np.split(X, 4), np.split(hole, 4)):
+        models[0].partial_fit(np.where(missing, np.nan, batch))
+        models[1].partial_fit(np.where(missing, 9.0, batch), weights=1.0 - missing)
+    np.testing.assert_allclose(models[0].components_, models[1].components_, rtol=1e-9)
+    assert np.isfinite(models[0].transform(X)).all()
+
+
+def test_a_fit_goes_on_and_a_new_fit_forgets():
+    X = data(13, samples=200)
+    model = NMF(3, init="random", random_state=0, max_iter=100, tol=0).fit(X)
+    found = model.components_
+    model.partial_fit(X[:50])
+    near = np.abs(model.components_ - found).mean() / found.mean()
+    assert 0 < near < 0.2
+    assert model.n_steps_ == 1
+    np.testing.assert_array_equal(model.fit(X).components_, found)
+    assert not hasattr(model, "n_steps_")
+
+
+def test_batches_go_on_after_pickling_and_in_single_precision():
+    X = data(14, samples=90, dtype=np.float32)
+    one, two = (NMF(2, init="random", random_state=0) for _ in range(2))
+    for n, batch in enumerate(np.split(X, 9)):
+        one.partial_fit(batch)
+        two.partial_fit(batch)
+        if n == 3:
+            two = pickle.loads(pickle.dumps(two))
+    assert one.components_.dtype == np.float32
+    np.testing.assert_array_equal(one.components_, two.components_)
+
+
+def test_the_best_of_several_starts():
+    X = data(15, rank=6)
+    settings = {"init": "random", "beta_loss": "kullback-leibler", "max_iter": 30, "tol": 0}
+    random = np.random.RandomState(0)
+    single = [NMF(4, random_state=random, **settings).fit(X).reconstruction_err_ for _ in range(5)]
+    best = NMF(4, random_state=0, n_init=5, **settings).fit(X).reconstruction_err_
+    assert len(set(single)) == 5
+    assert best == pytest.approx(min(single), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [({"n_init": 0}, "n_init is 0"), ({"n_init": 2.5}, "n_init is 2.5"), ({"forget_factor": 1.5}, "forget_factor")],
+)
+def test_bad_arguments_of_batches_and_starts(arguments, sentence):
+    model = NMF(2, **arguments)
+    with pytest.raises(ValueError, match=sentence):
+        model.partial_fit(data()) if "forget_factor" in arguments else model.fit(data())
+
+
+def test_a_batch_of_other_features_is_refused():
+    model = NMF(2).partial_fit(data())
+    with pytest.raises(ValueError, match="features"):
+        model.partial_fit(data(features=5))

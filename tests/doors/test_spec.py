@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 
 import otowake
 from otowake.core.errors import OtowakeError
-from otowake.divergence import AlphaBeta, Beta, DualIs, DualKl, HeavyT, Hellinger
+from otowake.divergence import AlphaBeta, Beta, DualIs, DualKl, HeavyT, Hellinger, Sum
 from otowake.divergence.density import GGD, Gauss, Laplace, StudentT
+from otowake.source.start import STARTS, Values
 from otowake.source.step import RULES
 from otowake.spec import describe, parse_settings, recipe, show
 
@@ -26,6 +28,8 @@ WORDS = {
     "t:2.5": HeavyT(2.5),
     "t:30": StudentT(30.0),
     "ggd:1.5": GGD(1.5),
+    "is+kl": Sum((Beta(0.0), Beta(1.0))),
+    "hellinger+beta:0.5+t:2.5": Sum((Hellinger(), Beta(0.5), HeavyT(2.5))),
 }
 
 
@@ -51,10 +55,13 @@ def test_other_names_of_the_same(word, part, usual):
     assert show(read) == usual
 
 
-@pytest.mark.parametrize("word", ["", "nosuch", "beta", "beta:", "beta:two", "ab:1", "ab:1,2,3", "is:1", "kl:", "t:x"])
+NONE = ["", "nosuch", "beta", "beta:", "beta:two", "ab:1", "ab:1,2,3", "is:1", "kl:", "t:x", "is+", "+", "is+nosuch"]
+
+
+@pytest.mark.parametrize("word", NONE)
 def test_what_is_no_divergence_is_told_what_is(word):
     with pytest.raises(
-        OtowakeError, match=r"divergence=.*nmf takes is, kl, euclid, beta:B, ab:A,B, .* ggd:SHAPE there"
+        OtowakeError, match=r"divergence=.*nmf takes is, kl, euclid, beta:B, ab:A,B, .* or a sum such as is\+kl there"
     ):
         parse_settings(recipe("nmf"), {"divergence": word})
 
@@ -78,6 +85,41 @@ def test_rules_by_name(name):
     rule = parse_settings(recipe("nmf"), {"rule": name})["rule"]
     assert rule is RULES[name]
     assert show(rule) == name
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_starts_by_name(name):
+    start = parse_settings(recipe("nmf"), {"start": name.upper()})["start"]
+    assert start is STARTS[name]
+    assert show(start) == name
+    x = np.random.default_rng(5).laplace(size=(1, 4000))
+    result = otowake.separate(x, 8000, "nmf", sources=3, iterations=3, stft="256/64", settings={"start": name})
+    assert result.settings["start"] == name
+    with pytest.raises(OtowakeError, match="nmf takes random or nndsvd there"):
+        parse_settings(recipe("nmf"), {"start": "nosuch"})
+
+
+def test_a_start_from_singular_vectors_knows_no_seed():
+    x = np.random.default_rng(6).laplace(size=(1, 4000))
+    one, two = (
+        otowake.separate(x, 8000, "nmf", sources=3, seed=n, iterations=3, stft="256/64", settings={"start": "nndsvd"})
+        for n in (0, 1)
+    )
+    np.testing.assert_array_equal(one.sources, two.sources)
+
+
+def test_values_to_start_from():
+    x = np.random.default_rng(7).laplace(size=(1, 4000))
+    start = Values(torch.rand(3, 129, 1))
+    result = otowake.separate(x, 8000, "nmf", sources=3, iterations=0, stft="256/64", settings={"start": start})
+    assert result.settings["start"] == "values"
+    torch.testing.assert_close(result.state.z.B, start.B.double())
+
+
+def test_dual_kl_adds_to_nothing():
+    x = np.random.default_rng(8).laplace(size=(1, 4000))
+    with pytest.raises(OtowakeError, match="sum of divergences"):
+        otowake.separate(x, 8000, "nmf", iterations=1, stft="256/64", settings={"divergence": "is+dual-kl"})
 
 
 def test_defaults_can_be_read_again():

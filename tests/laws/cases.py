@@ -18,6 +18,7 @@ from otowake.divergence.density import DENSITIES, Density, Pooled
 from otowake.recipes import RECIPES
 from otowake.signal.stft import Stft
 from otowake.source import SOURCES
+from otowake.source.start import STARTS, Start
 from otowake.source.step import RULES, Rule
 from otowake.spatial.demix import DEMIXES, GIP, Demix
 from otowake.spatial.determined import Determined
@@ -89,6 +90,7 @@ _BY_TYPE: dict[Any, dict[str, Any]] = {
     Demix: dict(DEMIXES),
     Divergence: {**DIVERGENCES, **DENSITIES},
     Rule: dict(RULES),
+    Start: dict(STARTS),
 }
 _BY_NAME: dict[str, dict[str, Any]] = {
     "power": {"1": 1.0},
@@ -108,7 +110,7 @@ def _recipes() -> dict[str, Case]:
     found = {}
     for recipe in RECIPES.values():
         parameters, hints = inspect.signature(recipe.build).parameters, get_type_hints(recipe.build)
-        given = {name: value for name, value in _ALWAYS.items() if name in parameters}
+        given = {name: value for name, value in _ALWAYS.items() if name in parameters and hints[name] != Start}
         found[recipe.name] = Case(recipe.build(**given), _MICS[recipe.takes])
         for name in parameters:
             for label, value in {**_BY_TYPE.get(hints[name], {}), **_BY_NAME.get(name, {})}.items():

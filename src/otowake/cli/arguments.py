@@ -1,6 +1,15 @@
-"""What the command line does to its words before Click sees them."""
+"""What the command line does to its words before Click sees them, and words that several commands share."""
 
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
+
+
+class Device(StrEnum):
+    """Where to compute."""
+
+    cpu = "cpu"
+    cuda = "cuda"
+    auto = "auto"
 
 
 def expand_many(argv: Sequence[str], flag: str = "--estimate") -> list[str]:

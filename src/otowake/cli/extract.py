@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from otowake.cli.arguments import Device
 from otowake.cli.host import prepare_process
 from otowake.cli.interrupt import interruptible
 from otowake.cli.jobs import Outcome, each, planned, say_what_happens, told
-from otowake.cli.learn import learned
+from otowake.cli.learn import learned, loaded
 from otowake.core.errors import OtowakeError
 
 if TYPE_CHECKING:
@@ -42,11 +43,15 @@ def extract(
     weight: Annotated[str, typer.Option(metavar="W", help="Of that: a number from 0, or auto.")] = "auto",
     rest: Annotated[int, typer.Option("--rest", min=1, max=10_000, metavar="N", help="Spectra for the rest.")] = 50,
     seed: Annotated[int, typer.Option(min=0, metavar="S", help="Of the random start.")] = 0,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=1000, metavar="N", help="Starts, from the seed on; the lowest end is taken.")
+    ] = 1,
     iterations: Annotated[int, typer.Option(min=0, metavar="N", help="How many, for each weight tried.")] = 100,
     stft: Annotated[
         str | None, typer.Option(metavar="WINDOW/HOP", help="In samples; for --example. [default: about 93 ms]")
     ] = None,
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw spectrograms and cost.")] = True,
+    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
     as_json: Annotated[
         bool, typer.Option("--json", help='Print the report as JSON; of several files {"runs": [...]}.')
     ] = False,
@@ -70,10 +75,11 @@ def extract(
     jobs = planned([(file,) for file in files], out, "extracted", [*files, *examples, *([bases] if bases else [])])
     options = {
         "method": method.value, "weight": _weight(weight), "rest_bases": rest, "seed": seed, "iterations": iterations,
-        "stft": stft,
+        "stft": stft, "seeds": seeds, "device": device.value,
     }  # fmt: skip
     bar = sys.stderr.isatty() and not verbose
-    known = interruptible(lambda _: _loaded(bases)) if bases else learned(examples, {"stft": stft}, bar)
+    own = {"stft": stft, "device": device.value}
+    known = interruptible(lambda _: loaded(bases)) if bases else learned(examples, own, bar)
 
     def compute(recording: "Recording", watch: "Watch") -> Outcome:
         return _computed(recording, known, watch, options)
@@ -90,12 +96,6 @@ def _computed(recording: "Recording", known: "Bases", watch: "Watch", options: d
     report = result.report()
     report["notes"] = [*known.notes, *report["notes"]]
     return Outcome(np.stack([result.target, result.rest]), ("target", "rest"), report, "extraction")
-
-
-def _loaded(path: Path) -> "Bases":
-    from otowake.tasks.bases import load_bases
-
-    return load_bases(path)
 
 
 def _weight(word: str) -> float | str:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from otowake.cli.arguments import Device
 from otowake.cli.host import prepare_process
+from otowake.cli.interrupt import interruptible
 from otowake.cli.jobs import followed, say_what_happens
 from otowake.core.errors import OtowakeError
 
@@ -26,16 +28,27 @@ def learn(
         Path | None,
         typer.Option("-o", "--out", metavar="FILE", help="Where to. [default: NAME.bases beside the first example]"),
     ] = None,
-    bases: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="How many spectra.")] = 27,
+    bases: Annotated[
+        int | None,
+        typer.Option(min=1, max=10_000, metavar="N", help="How many spectra. [default: 27, or those of --start]"),
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Begin with these spectra, from an earlier `otowake learn`.")
+    ] = None,
     stft: Annotated[str | None, typer.Option(metavar="WINDOW/HOP", help="In samples. [default: about 93 ms]")] = None,
     iterations: Annotated[int, typer.Option(min=0, metavar="N", help="How many.")] = 500,
     seed: Annotated[int, typer.Option(min=0, metavar="S", help="Of the random start.")] = 0,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=1000, metavar="N", help="Starts, from the seed on; the lowest end is taken.")
+    ] = 1,
+    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was learned as JSON.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say on stderr what happens.")] = False,
 ) -> None:
     """Learn the spectra of a sound from examples of it, for `otowake extract`.
 
     Several examples are taken together, at the first one's rate; of several channels the mean is learned.
+    Examples of any length are taken: long ones are read and learned block by block.
 
     Example: otowake learn scale.wav -o sax.bases
     """
@@ -47,8 +60,11 @@ def learn(
     if any(target.resolve() == example.resolve() for example in examples):
         raise OtowakeError(f"{shown(target)} is an example; choose another name with -o.")
     check(target)
-    options = {"bases": bases, "stft": stft, "iterations": iterations, "seed": seed}
-    made = learned(examples, options, bar=sys.stderr.isatty() and not verbose)
+    options = {
+        "bases": bases, "stft": stft, "iterations": iterations, "seed": seed, "seeds": seeds, "device": device.value,
+    }  # fmt: skip
+    known = interruptible(lambda _: loaded(start)) if start else None
+    made = learned(examples, {**options, "start": known}, bar=sys.stderr.isatty() and not verbose)
 
     from otowake.tasks.bases import save_bases
 
@@ -63,21 +79,23 @@ def learn(
 
 
 def learned(examples: Sequence[Path], options: dict[str, Any], bar: bool) -> "Bases":
-    """The spectra of files, with the files' own notes."""
+    """The spectra of files."""
 
     def work(watch: "Watch") -> "Bases":
-        from dataclasses import replace
-
         from otowake.core.files import shown
-        from otowake.signal.audio import read
+        from otowake.signal.stream import stream
 
-        recordings = [read(path) for path in examples]
+        sounds = [stream(path) for path in examples]
 
         from otowake.tasks.learn import learn as taught
 
-        names = [shown(path.name) for path in examples]
-        samples, rates = [one.samples for one in recordings], [one.rate for one in recordings]
-        made = taught(samples, rates, names=names, watch=watch, **options)
-        return replace(made, notes=(*(note for one in recordings for note in one.notes), *made.notes))
+        return taught(sounds, names=[shown(path.name) for path in examples], watch=watch, **options)
 
     return followed(examples[0].name, bar, work)
+
+
+def loaded(path: Path) -> "Bases":
+    """The spectra of a file of `otowake learn`."""
+    from otowake.tasks.bases import load_bases
+
+    return load_bases(path)

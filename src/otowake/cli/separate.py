@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from otowake.cli.arguments import Device
 from otowake.cli.host import prepare_process
 from otowake.cli.interrupt import interruptible
 from otowake.cli.jobs import Outcome, each, planned, say_what_happens, told
@@ -21,12 +22,6 @@ if TYPE_CHECKING:
 class Images(StrEnum):
     reference = "reference"
     all = "all"
-
-
-class Device(StrEnum):
-    cpu = "cpu"
-    cuda = "cuda"
-    auto = "auto"
 
 
 def separate(
@@ -48,6 +43,9 @@ def separate(
         typer.Option(min=1, metavar="N", help="Number of sources. [default: one a microphone; 8 for one channel]"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="S", help="Of the random start.")] = 0,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=1000, metavar="N", help="Starts, from the seed on; the lowest end is taken.")
+    ] = 1,
     iterations: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="How many. [default: the method's]")
     ] = None,
@@ -80,7 +78,7 @@ def separate(
     jobs = planned([tuple(files)] if stack else [(file,) for file in files], out, "separated", files)
     options: dict[str, Any] = {
         "sources": sources, "seed": seed, "iterations": iterations, "stft": stft, "images": images.value,
-        "device": device.value,
+        "device": device.value, "seeds": seeds,
     }  # fmt: skip
     pairs = _pairs(set_ or [], method)
     options["settings"] = interruptible(lambda _: _settings(method, pairs))

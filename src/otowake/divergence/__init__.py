@@ -7,6 +7,7 @@ from otowake.divergence.alphabeta import AlphaBeta, DualIs, Hellinger
 from otowake.divergence.beta import Beta
 from otowake.divergence.bregman import Bregman, DualKl
 from otowake.divergence.heavy import HeavyT
+from otowake.divergence.sum import Sum
 
 DIVERGENCES: dict[str, Divergence] = {
     "is": Beta(0.0),
@@ -27,7 +28,19 @@ DIVERGENCES: dict[str, Divergence] = {
         lambda s: s**-2 + 1, -2.0, 0.0, phi=(lambda s: s**2 / 2 - torch.log(s), lambda s: s - 1 / s)
     ),
     "cauchy-nmf": HeavyT(1.0),
+    "sum": Sum((Beta(0.0), Beta(1.0), Hellinger())),
 }
 """Every divergence that the laws are tried with; densities (`density.DENSITIES`) serve as divergences, too."""
 
-__all__ = ["DIVERGENCES", "AlphaBeta", "Beta", "Bregman", "Divergence", "DualIs", "DualKl", "HeavyT", "Hellinger"]
+__all__ = [
+    "DIVERGENCES",
+    "AlphaBeta",
+    "Beta",
+    "Bregman",
+    "Divergence",
+    "DualIs",
+    "DualKl",
+    "HeavyT",
+    "Hellinger",
+    "Sum",
+]

@@ -56,6 +56,11 @@ def template_floor(F: Tensor) -> float:
     return _pick(F, 1e-6, 1e-6)
 
 
+def bases_floor(B: Tensor) -> Tensor:
+    """The least that a basis learned from block after block may be: zero would stay zero, whatever comes."""
+    return _pick(B, 1e-12, 1e-8) * B.amax((-3, -2, -1), keepdim=True)
+
+
 def data_floor(v: Tensor) -> Tensor:
     """Observed powers are raised to this share of their mean, once: logarithms of them exist then."""
     mean = v.mean((-3, -2, -1), keepdim=True)

@@ -10,7 +10,8 @@ import re
 import stat
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -115,15 +116,24 @@ def decode(path: Path, limits: Limits = LIMITS) -> Recording:
     Errors: `AudioRefused` with the code "damaged", "empty", "channels", "rate", "too-long", "non-finite" or
     "too-loud".
     """
+    with opened(path, limits) as file:
+        samples = _decoded(path, file, limits)
+        notes = shortfall(path, file, samples.shape[1])
+        names = _names(path, len(samples))
+        return Recording(samples, file.samplerate, names, file.subtype, _FORMATS[file.format], notes)
+
+
+@contextmanager
+def opened(path: Path, limits: Limits) -> "Iterator[SoundFile]":
+    """The file, its header checked; what the decoder says of its bytes in one sentence."""
     import soundfile
 
     try:
-        with silence, soundfile.SoundFile(os.fsencode(path)) as file:
+        with silence:
+            file = soundfile.SoundFile(os.fsencode(path))
+        with file:
             _check_header(path, file, limits)
-            samples = _decoded(path, file, limits)
-            notes = _shortfall(path, file, samples.shape[1])
-            names = _names(path, len(samples))
-            return Recording(samples, file.samplerate, names, file.subtype, _FORMATS[file.format], notes)
+            yield file
     except MemoryError as error:
         sentence = f"{shown(path)} does not fit into this computer's memory; cut it into parts."
         raise AudioRefused("too-long", sentence) from error
@@ -224,17 +234,27 @@ def _check_header(path: Path, file: "SoundFile", limits: Limits) -> None:
         raise AudioRefused("rate", sentence)
 
 
-def _decoded(path: Path, file: "SoundFile", limits: Limits) -> np.ndarray:
+def blocks(path: Path, file: "SoundFile", limits: Limits) -> Iterator[np.ndarray]:
+    """(frames, channels), checked, in memory that the next block takes."""
     block = np.empty((BLOCK, file.channels))
-    parts: list[np.ndarray] = []
     count = 0
-    while len(part := file.read(BLOCK, out=block)):
+    while len(part := _silently_read(file, block)):
         check_size(shown(path), file.channels, (count + len(part)) * file.channels, limits)
         check_values(shown(path), part.T, file.samplerate, limits.peak, count)
-        parts.append(part.copy())
+        yield part
         count += len(part)
     if not count:
         raise AudioRefused("empty", f"{shown(path)} holds no samples; record or export it again.")
+
+
+def _silently_read(file: "SoundFile", block: np.ndarray) -> np.ndarray:
+    with silence:
+        return file.read(BLOCK, out=block)
+
+
+def _decoded(path: Path, file: "SoundFile", limits: Limits) -> np.ndarray:
+    parts = [part.copy() for part in blocks(path, file, limits)]
+    count = sum(map(len, parts))
     samples = np.empty((file.channels, count))
     while parts:  # from the end, so that each block is freed as soon as it is copied
         part = parts.pop()
@@ -247,7 +267,7 @@ def _names(path: Path, channels: int) -> tuple[str, ...]:
     return (path.stem,) if channels == 1 else tuple(f"{path.stem}-ch{c}" for c in range(channels))
 
 
-def _shortfall(path: Path, file: "SoundFile", count: int) -> tuple[str, ...]:
+def shortfall(path: Path, file: "SoundFile", count: int) -> tuple[str, ...]:
     """A note when the file ends before its header says so: by its frame count, or by libsndfile's log."""
     log = file.extra_info
     sizes = [(int(there), int(claimed)) for claimed, there in _CUT.findall(log)]

@@ -1,5 +1,7 @@
 """Another sampling rate for the same sound."""
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 from jaxtyping import Float
 
@@ -23,3 +25,18 @@ def resampled(x: Samples, rate: int, new: int, samples: int | None = None) -> Sa
         return x
     short = max(samples - x.shape[-1], 0)
     return np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, short)])[..., :samples]
+
+
+def resampled_parts(
+    parts: Iterable[Float[np.ndarray, " samples"]], rate: int, new: int
+) -> Iterator[Float[np.ndarray, " samples"]]:
+    """Parts of one sound, laid end to end, at the rate `new`."""
+    import soxr
+
+    if rate == new:
+        yield from parts
+        return
+    stream = soxr.ResampleStream(rate, new, 1, "float64")
+    for part in parts:
+        yield stream.resample_chunk(part)
+    yield stream.resample_chunk(np.empty(0), last=True)

@@ -6,6 +6,7 @@ Inverse    window again, add up, divide by the sum of squared windows: the least
            equation 6), hence istft(stft(x)) = x to rounding
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -54,8 +55,25 @@ class Stft:
         t = self.frames(x.shape[-1])
         front = self.n_fft - self.hop
         back = (t - 1) * self.hop + self.n_fft - front - x.shape[-1]
-        padded = torch.nn.functional.pad(x, (front, back))
-        return torch.fft.rfft(padded.unfold(-1, self.n_fft, self.hop) * self.window(x)).mT
+        return self._spectra(torch.nn.functional.pad(x, (front, back)))
+
+    def blocks(self, parts: Iterable[Float[Tensor, "*b _"]], frames: int) -> Iterator[Complex[Tensor, "*b f t"]]:
+        """The spectrogram of parts of a signal laid end to end, `frames` frames at a time; the last may be fewer."""
+        front = self.n_fft - self.hop
+        step, samples, done, kept = frames * self.hop, 0, 0, None
+        for x in parts:
+            kept = torch.cat([x.new_zeros(*x.shape[:-1], front) if kept is None else kept, x], -1)
+            samples += x.shape[-1]
+            while kept.shape[-1] >= step + front:
+                yield self._spectra(kept[..., : step + front])
+                kept, done = kept[..., step:], done + frames
+        left = self.frames(samples) - done
+        if kept is not None and left:
+            yield self._spectra(torch.nn.functional.pad(kept, (0, left * self.hop + front - kept.shape[-1])))
+
+    def _spectra(self, x: Float[Tensor, "*b samples"]) -> Complex[Tensor, "*b f t"]:
+        """Of the frames that fit into x."""
+        return torch.fft.rfft(x.unfold(-1, self.n_fft, self.hop) * self.window(x)).mT
 
     def inverse(self, X: Complex[Tensor, "*b f t"], samples: int | None = None) -> Float[Tensor, "*b samples"]:
         """The signal whose spectrogram is nearest to X.

@@ -18,13 +18,13 @@ from torch import Tensor
 
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Split
-from otowake.core.random import uniform
 from otowake.core.types import Cost, Gain, Power
 from otowake.divergence.penalty import Penalty, Terms
 from otowake.linalg.safe import divide, rooted, variance_floor
 from otowake.ops import bases_ratio, factor_ratio, gains_ratio
 from otowake.ops.factored import products
 from otowake.source.domain import checked, pulled_back, to_power
+from otowake.source.start import Start, random
 from otowake.source.step import Bound, Rule, mm
 
 
@@ -62,8 +62,9 @@ class Nmf:
         domain: p, the power of the amplitude in which the spectra add up (2: power, 1: amplitude).
         rule: how far an update goes: `mm`, `heuristic` or `Me()`.
         penalties: `Sparse`, `Smooth`, `Orthogonal`, `Cosine`, ...; their costs are added.
-        given: bases to start from, frozen or not; the rest begins at random.
+        given: bases to start from, frozen or not; the rest begins as `start` says.
         norm: None, 1 or 2: after each step columns of B are brought to this norm and H takes the difference.
+        start: where B and H begin: `random`, `singular` or `Values(B, H)`.
     """
 
     bases: int = 2
@@ -72,6 +73,7 @@ class Nmf:
     penalties: tuple[Penalty, ...] = ()
     given: Given | None = None
     norm: int | None = None
+    start: Start = random
 
     def __post_init__(self) -> None:
         checked("Nmf", self.bases, self.domain)
@@ -88,10 +90,9 @@ class Nmf:
         return kept and getattr(self.rule, "proved", self.rule is mm)
 
     def init(self, v: Power, seed: int) -> NmfState:
-        """B, H ~ U(0.1, 1), the same for each item of a batch, but for the bases that are given."""
-        *batch, n, f, t = v.shape
-        B = uniform(seed, (n, f, self.bases), v, stream=0).expand(*batch, -1, -1, -1).clone()
-        H = uniform(seed, (n, self.bases, t), v, stream=1).expand(*batch, -1, -1, -1)
+        """B and H where `start` puts them, but for the bases that are given."""
+        *batch, n, f, _ = v.shape
+        B, H = self.start(v if self.domain == 2 else v ** (self.domain / 2), self.bases, seed)
         e = v.new_full((*batch, n, f, 1), variance_floor(v) ** (self.domain / 2))
         if self.given is not None:
             known = self.given.B.to(B)
@@ -100,7 +101,7 @@ class Nmf:
                     f"The given bases have {known.shape[-2]} bins, the spectrogram has {f}; learn them with its STFT."
                 )
             B[..., : known.shape[-1]] = known
-        return NmfState(B, H.clone(), e)
+        return NmfState(B, H, e)
 
     def psd(self, z: NmfState) -> Power:
         return to_power((z.B @ z.H).add_(z.e), self.domain)
@@ -109,32 +110,66 @@ class Nmf:
         return sum((penalty.cost(z.B, z.H) for penalty in self.penalties), 0.0)
 
     def update(self, z: NmfState, split: Split) -> NmfState:
-        frozen = self._frozen(z)
+        frozen = self.frozen(z.B)
         if frozen is None or not bool(frozen.all()):
             B = z.B * self._change(z, split, bases=True)
             z = z._replace(B=B if frozen is None else torch.where(frozen, z.B, B))
-        z = z._replace(H=z.H * self._change(z, split, bases=False))
+        z = self.gains_updated(z, split)
         return z if self.norm is None else normalised(z, self.norm)
+
+    def gains_updated(self, z: NmfState, split: Split) -> NmfState:
+        """The second half of `update`: H alone."""
+        return z._replace(H=z.H * self._change(z, split, bases=False))
 
     def rescale(self, z: NmfState, g: Gain) -> NmfState:
         a = g ** (self.domain / 2)
         return z._replace(B=z.B * a, e=z.e * a)
 
+    def bound(self, z: NmfState, split: Split, bases: bool) -> Bound:
+        """Of the cost, the penalties' terms in it, in the change of B, or of H."""
+        return self._bound(z, split, bases, self._terms(z, bases))
+
+    def entropic(self, z: NmfState, split: Split, bases: bool) -> tuple[Tensor, Tensor]:
+        """(change, weight) where a factor moves by exp(change / weight): `Split.entropic`."""
+        if self._terms(z, bases) or self.domain != 2 or self.rule is not mm or split.entropic is None:
+            raise OtowakeError(
+                "The dual Kullback-Leibler divergence takes no penalties, and domain 2 and rule mm only."
+            )
+        r = self.psd(z)
+        neg, pos = split(r)
+        return products(neg - pos, split.entropic(r).expand_as(r), z.B, z.H, bases)
+
+    def frozen(self, B: Tensor) -> Tensor | None:
+        """*n f k: which numbers of B stay as they are."""
+        if self.given is None:
+            return None
+        frozen = torch.zeros(B.shape[-3:], dtype=torch.bool, device=B.device)
+        frozen[..., : self.given.B.shape[-1]] = torch.as_tensor(self.given.frozen, device=B.device)
+        return frozen
+
     def _change(self, z: NmfState, split: Split, bases: bool) -> Tensor:
         """q of B, or of H."""
-        terms = [t for t in ((p.bases if bases else p.activations)(z.B, z.H) for p in self.penalties) if t is not None]
-        low, high = split.reach(2 / self.domain)
         if split.entropic is not None:
-            return self._entropic(z, split, bases, terms)
-        if self.domain == 2 and split.factored is not None:
-            if self.rule is mm and not terms:
+            return torch.exp(divide(*self.entropic(z, split, bases)))
+        terms = self._terms(z, bases)
+        if self.rule is mm and not terms:
+            low, high = split.reach(2 / self.domain)
+            if self.domain == 2 and split.factored is not None:
                 return split.factored.change(*z, bases, 1 / (high - low))
-            halves = split.factored.halves(*z, bases)
-        elif self.rule is mm and not terms:
             return rooted(self._ratio(z, split, bases), 1 / (high - low))
+        return self.rule(self._bound(z, split, bases, terms))
+
+    def _bound(self, z: NmfState, split: Split, bases: bool, terms: list[Terms]) -> Bound:
+        if self.domain == 2 and split.factored is not None:
+            halves = split.factored.halves(*z, bases)
         else:
             halves = products(*pulled_back(self.psd(z), split, self.domain), z.B, z.H, bases)
-        return self.rule(_joined(*halves, low, high, terms))
+        return _joined(*halves, *split.reach(2 / self.domain), terms)
+
+    def _terms(self, z: NmfState, bases: bool) -> list[Terms]:
+        """What the penalties add to the bound of B, or of H."""
+        asked = ((p.bases if bases else p.activations)(z.B, z.H) for p in self.penalties)
+        return [terms for terms in asked if terms is not None]
 
     def _ratio(self, z: NmfState, split: Split, bases: bool) -> Tensor:
         if self.domain == 2 and split.fused is not None and len(split.fused.slope) == 3:
@@ -142,24 +177,6 @@ class Nmf:
             return (bases_ratio if bases else gains_ratio)(v, *z, slope)
         neg, pos = pulled_back(self.psd(z), split, self.domain)
         return factor_ratio(neg, pos, z.H) if bases else factor_ratio(neg.mT, pos.mT, z.B.mT).mT
-
-    def _entropic(self, z: NmfState, split: Split, bases: bool, terms: list[Terms]) -> Tensor:
-        if terms or self.domain != 2 or self.rule is not mm or split.entropic is None:
-            raise OtowakeError(
-                "The dual Kullback-Leibler divergence takes no penalties, and domain 2 and rule mm only."
-            )
-        r = self.psd(z)
-        neg, pos = split(r)
-        change, weight = products(neg - pos, split.entropic(r).expand_as(r), z.B, z.H, bases)
-        return torch.exp(divide(change, weight))
-
-    def _frozen(self, z: NmfState) -> Tensor | None:
-        """*n f k: which numbers of B stay as they are."""
-        if self.given is None:
-            return None
-        frozen = torch.zeros(z.B.shape[-3:], dtype=torch.bool, device=z.B.device)
-        frozen[..., : self.given.B.shape[-1]] = torch.as_tensor(self.given.frozen, device=z.B.device)
-        return frozen
 
 
 def normalised(z: NmfState, norm: int) -> NmfState:

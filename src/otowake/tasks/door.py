@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from otowake.core.best import Best
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Method
 from otowake.core.run import converged, finite, iterate, recorded, until
@@ -17,6 +18,8 @@ from otowake.core.types import Mixture
 from otowake.signal.stft import Stft
 from otowake.spec import parse_stft
 from otowake.version import __version__
+
+MOST_SEEDS = 1000
 
 
 class Progress(NamedTuple):
@@ -33,10 +36,19 @@ Watch = Callable[[Progress], None]
 
 
 class Run(NamedTuple):
-    """Where a method ended, and its costs: (iteration, epoch, nats, mean over a batch)."""
+    """Where a method ended, and its costs: (iteration, epoch, nats, mean over a batch); of several seeds the least.
+
+    seed: of the start that was taken;  starts: every seed's last cost, where there were several.
+    """
 
     state: Any
     costs: list[tuple[int, int, float]]
+    seed: int = 0
+    starts: tuple[dict[str, float], ...] = ()
+
+    def diagnostics(self) -> dict[str, Any]:
+        """Which seed was taken of which, JSON-able; nothing where there was one."""
+        return {"seed_taken": self.seed, "starts": list(self.starts)} if self.starts else {}
 
     def notes(self) -> list[str]:
         if len(self.costs) > 10 and not converged(self.costs):
@@ -44,8 +56,18 @@ class Run(NamedTuple):
         return []
 
 
-def watched(method: Method, X: Mixture, seed: int, total: int, watch: Watch | None, phase: str) -> Run:
-    """Runs a method to its end; `watch` hears of each iteration, and an exception from it stops the work."""
+def watched(method: Method, X: Mixture, seed: int, total: int, watch: Watch | None, phase: str, seeds: int = 1) -> Run:
+    """Runs a method to its end; `watch` hears of each iteration, and an exception from it stops the work.
+
+    Of `seeds` starts, from seeds `seed`, `seed` + 1, ..., the one that ends with the lowest cost is taken.
+    """
+    if seeds > 1:
+        best = Best(method, range(seed, seed + seeds))
+        run = watched(best, X, 0, total, watch, phase)
+        at, state = best.winner(X, run.state)
+        ends = best.costs(X, run.state).reshape(seeds, -1).mean(-1).tolist()
+        starts = tuple({"seed": seed + n, "cost": cost} for n, cost in enumerate(ends))
+        return Run(state, run.costs, seed + at, starts)
     began = time.perf_counter()
     log = recorded(finite(until(iterate(method, X, seed=seed), steps=total)))
     state = None
@@ -54,7 +76,7 @@ def watched(method: Method, X: Mixture, seed: int, total: int, watch: Watch | No
         if watch is not None:
             cost = float(log.costs[-1][2].mean())
             watch(Progress(tick.k, total, cost, time.perf_counter() - began, phase))
-    return Run(state, [(k, epoch, float(cost.mean())) for k, epoch, cost in log.costs])
+    return Run(state, [(k, epoch, float(cost.mean())) for k, epoch, cost in log.costs], seed)
 
 
 def as_stft(stft: str | Stft | None) -> Stft | None:
@@ -86,11 +108,13 @@ def like(y: Tensor, x: Any) -> Any:
     return y.cpu().numpy().astype(np.asarray(x).dtype, copy=False)
 
 
-def check_request(rate: int, iterations: int | None) -> None:
+def check_request(rate: int, iterations: int | None, seeds: int = 1) -> None:
     if not 1_000 <= rate <= 768_000:
         raise OtowakeError(f"A rate of {rate} Hz is outside 1000 to 768000 Hz; is it samples a second?")
     if iterations is not None and not 0 <= iterations <= 1_000_000:
         raise OtowakeError(f"{iterations} iterations were asked for; 0 to 1000000 can be had, 100 is usual.")
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise OtowakeError(f"{seeds} starts were asked for; 1 to {MOST_SEEDS} can be had, 5 are many.")
 
 
 def device_name(name: str) -> str:

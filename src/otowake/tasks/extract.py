@@ -34,7 +34,18 @@ from otowake.source.stack import Stack
 from otowake.spatial.observed import Observed
 from otowake.spec import show
 from otowake.tasks.bases import Bases
-from otowake.tasks.door import Progress, Run, Watch, as_stft, check_request, like, reported, tensor, watched
+from otowake.tasks.door import (
+    Progress,
+    Run,
+    Watch,
+    as_stft,
+    check_request,
+    device_name,
+    like,
+    reported,
+    tensor,
+    watched,
+)
 from otowake.tasks.learn import amplitudes
 from otowake.tasks.prepare import check_length, check_samples
 
@@ -82,6 +93,14 @@ class Extraction:
         return reported(self, bases=self.bases.report())
 
 
+class Starts(NamedTuple):
+    """How long each start runs, the first one's seed, and how many there are."""
+
+    iterations: int
+    seed: int
+    seeds: int
+
+
 class Fit(NamedTuple):
     """One run: its weight, its method, where it ended, and d(|x|, FG + HU) there."""
 
@@ -103,6 +122,8 @@ def extract(
     seed: int = 0,
     stft: str | Stft | None = None,
     watch: Watch | None = None,
+    seeds: int = 1,
+    device: str = "cpu",
 ) -> Extraction:
     """Extract the sound that `bases` were learned from.
 
@@ -117,6 +138,8 @@ def extract(
         seed: of the random start; the same seed gives the same sounds.
         stft: only for certainty: refused where it is not that of the bases.
         watch: called after each iteration; an exception that it raises stops the work and is passed on.
+        seeds: how many starts for each weight, from `seed` on; the one that ends with the lowest cost is taken.
+        device: "cpu", "cuda" or "auto".
 
     Raises:
         OtowakeError: one sentence: what came, where, what to try.
@@ -125,16 +148,18 @@ def extract(
     samples = tensor(x)
     check_samples(samples)
     _check_wishes(samples, bases, method, weight, rest_bases, as_stft(stft))
-    check_request(rate, iterations)
+    check_request(rate, iterations, seeds)
+    where = device_name(device)
     heard = torch.from_numpy(resampled(samples.numpy(), rate, bases.rate))
     check_length(heard, bases.stft)
     peak = heard.abs().amax()
     X = bases.stft.forward(heard / peak)
     bins = _bins(rate, bases)
-    a = amplitudes(X[..., :bins, :].abs().square().mean(0).sqrt())
-    fit, tried = _fitted(a, _heard(bases, bins), method, weight, rest_bases, iterations, seed, watch)
+    a = amplitudes(X[..., :bins, :].abs().square().mean(0).sqrt()).to(where)
+    starts = Starts(iterations, seed, seeds)
+    fit, tried = _fitted(a, _heard(bases, bins).to(where), method, weight, rest_bases, starts, watch)
     mask = torch.zeros(X.shape[-2:], dtype=torch.float64)
-    mask[:bins] = _share(a, fit)
+    mask[:bins] = _share(fit).cpu()
     found = bases.stft.inverse(X * mask, heard.shape[-1]) * peak
     target = torch.from_numpy(resampled(found.numpy(), bases.rate, rate, samples.shape[-1]))
     costs = fit.run.costs
@@ -150,16 +175,15 @@ def extract(
             "rest_bases": rest_bases,
             "iterations": iterations,
             "seed": seed,
+            "seeds": seeds,
             "stft": show(bases.stft),
+            "device": where,
         },
         costs=[cost for *_, cost in costs],
         converged=converged(costs),
-        iterations=iterations * len(tried),
+        iterations=iterations * len(tried) * seeds,
         seconds=time.perf_counter() - began,
-        diagnostics={
-            "tried": [{"weight": one.weight, "misfit": one.misfit} for one in tried],
-            "target_share": float(target.square().sum() / samples.square().sum()),
-        },
+        diagnostics=_diagnostics(fit, tried, float(target.square().sum() / samples.square().sum())),
         notes=[*_rate_notes(rate, bases), *fit.run.notes()],
         bases=bases,
     )
@@ -186,21 +210,14 @@ def _check_wishes(
 
 
 def _fitted(
-    a: Mixture,
-    B: Tensor,
-    method: str,
-    weight: float | str,
-    rest_bases: int,
-    iterations: int,
-    seed: int,
-    watch: Watch | None,
+    a: Mixture, B: Tensor, method: str, weight: float | str, rest_bases: int, starts: Starts, watch: Watch | None
 ) -> tuple[Fit, list[Fit]]:
     """The fit that is taken, and all that were tried: of "auto" the last before the misfit is too large."""
     weights = _weights(method, weight)
     tried: list[Fit] = []
     for one in weights:
-        ahead = _ahead(watch, len(tried) * iterations, len(weights) * iterations)
-        tried.append(_fit(a, B, method, one, rest_bases, iterations, seed, ahead))
+        ahead = _ahead(watch, len(tried) * starts.iterations, len(weights) * starts.iterations)
+        tried.append(_fit(a, B, method, one, rest_bases, starts, ahead))
         if tried[-1].misfit > SLACK * tried[0].misfit:
             return tried[-2], tried
     return tried[-1], tried
@@ -215,7 +232,7 @@ def _weights(method: str, weight: float | str) -> tuple[float, ...]:
 
 
 def _fit(
-    a: Mixture, B: Tensor, method: str, weight: float, rest_bases: int, iterations: int, seed: int, watch: Watch | None
+    a: Mixture, B: Tensor, method: str, weight: float, rest_bases: int, starts: Starts, watch: Watch | None
 ) -> Fit:
     known = Nmf(B.shape[-1], given=Given(B))
     mu = weight * a.shape[-2] * a.shape[-1] / (B.shape[-1] * rest_bases)
@@ -224,9 +241,14 @@ def _fit(
         penalties = (PENALTIES[method](unit_templates(B).to(a.real.dtype), mu),)
     rest = Nmf(rest_bases, penalties=penalties, norm=2)
     built = Separator(Stack((known, rest)), Observed(Beta(1.0), 2, power_of_v=1.0))
-    run = watched(built, a, seed, iterations, watch, f"weight {weight:g}")
+    run = watched(built, a, starts.seed, starts.iterations, watch, f"weight {weight:g}", starts.seeds)
     r = built.source.psd(run.state.z)
     return Fit(weight, built, run, float(built.spatial.cost(a, run.state.p, r)))
+
+
+def _diagnostics(fit: Fit, tried: list[Fit], share: float) -> dict[str, Any]:
+    every = [{"weight": one.weight, "misfit": one.misfit} for one in tried]
+    return {"tried": every, "target_share": share, **fit.run.diagnostics()}
 
 
 def _ahead(watch: Watch | None, done: int, total: int) -> Watch | None:
@@ -236,7 +258,7 @@ def _ahead(watch: Watch | None, done: int, total: int) -> Watch | None:
     return lambda tick: watch(Progress(tick.iteration + done, total, *tick[2:]))
 
 
-def _share(a: Mixture, fit: Fit) -> Float[Tensor, "f t"]:
+def _share(fit: Fit) -> Float[Tensor, "f t"]:
     """FG / (FG + HU) in double precision."""
     r = fit.method.source.psd(fit.run.state.z).double()
     return r[0] / r.sum(0)

@@ -84,6 +84,7 @@ def separate(
     device: str = "cpu",
     watch: Watch | None = None,
     settings: Mapping[str, Any] | None = None,
+    seeds: int = 1,
 ) -> Separation:
     """Separate a recording of several microphones (or, with methods such as "nmf", of one) into its sounds.
 
@@ -100,6 +101,7 @@ def separate(
         device: "cpu", "cuda" or "auto".
         watch: called after each iteration; an exception that it raises stops the work and is passed on.
         settings: the recipe's own parameters, as parts and numbers or as the strings of the command line.
+        seeds: how many starts, from `seed` on; the one that ends with the lowest cost is taken.
 
     Returns:
         Separation; computed in double precision, given back in the dtype and kind of x.
@@ -110,7 +112,8 @@ def separate(
     began = time.perf_counter()
     samples = tensor(x)
     check_samples(samples)
-    _check_request(samples, rate, sources, iterations, reference)
+    _check_request(samples, sources, reference)
+    check_request(rate, iterations, seeds)
     chosen, why = choose(method, samples.shape[-2], sources)
     transform = as_stft(stft) or default_stft(rate, chosen.frame, samples.shape[-1])
     check_length(samples, transform)
@@ -120,7 +123,7 @@ def separate(
     where = device_name(device)
     X = ready.X.to(where)
     total = chosen.iterations if iterations is None else iterations
-    run = watched(built, X, seed, total, watch, "separating")
+    run = watched(built, X, seed, total, watch, "separating", seeds)
     out, rest = _sounds(built, X, run.state, ready, transform, samples, reference, images)
     return Separation(
         sources=like(out, x),
@@ -128,19 +131,25 @@ def separate(
         rate=rate,
         method=chosen.name,
         why=why,
-        settings={**values, "seed": seed, "stft": show(transform), "reference": reference, "device": where},
+        settings={
+            **values,
+            "seed": seed,
+            "seeds": seeds,
+            "stft": show(transform),
+            "reference": reference,
+            "device": where,
+        },
         costs=[cost for *_, cost in run.costs],
         converged=converged(run.costs),
-        iterations=total,
+        iterations=total * seeds,
         seconds=time.perf_counter() - began,
-        diagnostics={**ready.diagnostics, "proved_monotone": built.proved},
+        diagnostics={**ready.diagnostics, "proved_monotone": built.proved, **run.diagnostics()},
         notes=[*ready.notes, *run.notes()],
         state=run.state,
     )
 
 
-def _check_request(x: Tensor, rate: int, sources: int | None, iterations: int | None, reference: int) -> None:
-    check_request(rate, iterations)
+def _check_request(x: Tensor, sources: int | None, reference: int) -> None:
     if sources is not None and sources < 1:
         raise OtowakeError(f"{sources} sources cannot be separated; ask for 1 or more.")
     if not 0 <= reference < x.shape[-2]:
