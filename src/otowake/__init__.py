@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from otowake.signal.audio import Recording, read, stack, write
     from otowake.simulate import simulate
     from otowake.tasks.bases import Bases, load_bases, save_bases
+    from otowake.tasks.extend import Extension, extend
     from otowake.tasks.extract import Extraction, extract
-    from otowake.tasks.learn import learn
+    from otowake.tasks.learn import exemplars, learn
     from otowake.tasks.separate import Separation, separate
 
 _HOMES = {
@@ -34,6 +35,9 @@ _HOMES = {
     "Bases": "otowake.tasks.bases",
     "load_bases": "otowake.tasks.bases",
     "save_bases": "otowake.tasks.bases",
+    "Extension": "otowake.tasks.extend",
+    "exemplars": "otowake.tasks.learn",
+    "extend": "otowake.tasks.extend",
     "Extraction": "otowake.tasks.extract",
     "extract": "otowake.tasks.extract",
     "learn": "otowake.tasks.learn",
@@ -44,12 +48,15 @@ _HOMES = {
 __all__ = [
     "AudioRefused",
     "Bases",
+    "Extension",
     "Extraction",
     "OtowakeError",
     "Recording",
     "Separation",
     "__version__",
     "evaluate",
+    "exemplars",
+    "extend",
     "extract",
     "learn",
     "load_bases",

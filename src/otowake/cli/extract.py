@@ -73,7 +73,7 @@ def extract(
         "stft": stft,
     }  # fmt: skip
     bar = sys.stderr.isatty() and not verbose
-    known = interruptible(lambda _: _loaded(bases)) if bases else learned(examples, {"stft": stft}, bar)
+    known = interruptible(lambda _: loaded(bases)) if bases else learned(examples, {"stft": stft}, bar)
 
     def compute(recording: "Recording", watch: "Watch") -> Outcome:
         return _computed(recording, known, watch, options)
@@ -92,7 +92,7 @@ def _computed(recording: "Recording", known: "Bases", watch: "Watch", options: d
     return Outcome(np.stack([result.target, result.rest]), ("target", "rest"), report, "extraction")
 
 
-def _loaded(path: Path) -> "Bases":
+def loaded(path: Path) -> "Bases":
     from otowake.tasks.bases import load_bases
 
     return load_bases(path)

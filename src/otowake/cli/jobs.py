@@ -48,6 +48,7 @@ class Outcome:
         report: all but the sounds, JSON-able, with "notes", "costs", "method" and "rate".
         kind: the report's own name.
         more: further files, such as pictures: what their names end in, and what writes one at a path.
+        rate: Hz, of parts that do not add up to the recording but are sounds of their own; nothing draws them here.
     """
 
     parts: "Parts"
@@ -55,6 +56,7 @@ class Outcome:
     report: dict[str, Any]
     kind: str
     more: Mapping[str, Callable[[Path], None]] = field(default_factory=dict)
+    rate: int | None = None
 
 
 # ---- before ------------------------------------------------------------------------------------------------
@@ -144,11 +146,12 @@ def _written(job: Job, recording: "Recording", outcome: Outcome, plots: bool) ->
 
     parts = outcome.parts.astype(np.float64, copy=False)
     mixture = recording.samples if parts.ndim == 3 else recording.samples[0]
-    parts, form = stored(parts, mixture, recording, job.paths[0].name)
+    total = mixture if outcome.rate is None else parts.sum(0)
+    parts, form = stored(parts, total, recording, job.paths[0].name)
     sounds = [f"{job.stem}-{name}{form.suffix}" for name in outcome.names]
     with together(job.folder) as place:
         for name, part in zip(sounds, parts):
-            write(place / name, part, recording.rate, subtype=form.subtype)
+            write(place / name, part, outcome.rate or recording.rate, subtype=form.subtype)
         pictures = _drawn(place, job.stem, mixture, parts, outcome) if plots else []
         others = {f"{job.stem}-{ending}": make for ending, make in outcome.more.items()}
         for name, make in others.items():
@@ -165,12 +168,14 @@ def _drawn(place: Path, stem: str, mixture: Any, parts: "Parts", outcome: Outcom
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it would tell of building its font cache
     if parts.ndim == 3:
         mixture, parts = mixture[0], parts[:, 0]
-    names = [f"{stem}-spectrogram.png"]
-    titles = [re.sub(r"(\d+)$", r" \1", name).capitalize() for name in outcome.names]
-    spectrograms(place / names[0], mixture, parts, outcome.report["rate"], names=titles)
+    names = []
+    if outcome.rate is None:
+        names.append(f"{stem}-spectrogram.png")
+        titles = [re.sub(r"(\d+)$", r" \1", name).capitalize() for name in outcome.names]
+        spectrograms(place / names[0], mixture, parts, outcome.report["rate"], names=titles)
     if len(outcome.report["costs"]) > 1:
         names.append(f"{stem}-cost.png")
-        cost_curve(place / names[1], outcome.report["costs"], method=outcome.report["method"])
+        cost_curve(place / names[-1], outcome.report["costs"], method=outcome.report["method"])
     return names
 
 

@@ -8,7 +8,7 @@ Source   Smaragdis, Raj, Shashanka 2007; numbers: docs/decisions/0010-weight.md
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -31,6 +31,8 @@ BASES = 27
 ITERATIONS = 500
 FRAME = 0.093  # seconds: 4096 samples at 44.1 kHz
 OVERLAP = 2  # the hop is a half of the frame
+EXEMPLARS = 500
+SILENT = 1e-3  # of the loudest frame's sum of amplitudes
 
 
 def learn(
@@ -59,30 +61,87 @@ def learn(
     Raises:
         OtowakeError: one sentence: what came, where, what to try.
     """
+    if bases < 1:
+        raise OtowakeError(f"{bases} bases cannot be learned; ask for 1 or more, {BASES} are usual.")
+    heard = _heard(samples, rate, names, stft, FRAME)
+    check_request(heard.rate, iterations)
+    method = Separator(Nmf(bases), Observed(Beta(1.0), 1, power_of_v=1.0))
+    run = watched(method, heard.X, seed, iterations, watch, "learning")
+    B = run.state.z.B[0].double()
+    used = B.sum(0) > tiny(run.state.z.B)
+    notes = list(heard.notes)
+    if not bool(used.all()):
+        notes.append(f"{int((~used).sum())} of the {bases} spectra stayed empty and were left out.")
+    settings = {"bases": bases, "iterations": iterations, "seed": seed}
+    return Bases(B[:, used], heard.rate, heard.stft, heard.names, settings, (*notes, *run.notes()))
+
+
+def exemplars(
+    samples: Any,
+    rate: int | Sequence[int],
+    count: int = EXEMPLARS,
+    *,
+    to: int | None = None,
+    stft: str | Stft | None = None,
+    names: Sequence[str] = (),
+) -> Bases:
+    """Frames of examples themselves as spectra, for `extend`: nothing is averaged, so low and high bands stay together.
+
+    Args:
+        samples, rate, names: as of `learn`.
+        count: the most spectra, evenly spread over all frames that are not silent.
+        to: samples a second of the spectra; by default the lowest of the examples' rates.
+        stft: "frame/hop" in samples; by default about 46 ms, and a hop of half of it.
+
+    Raises:
+        OtowakeError: one sentence: what came, where, what to try.
+    """
+    if not 1 <= count <= 10_000:
+        raise OtowakeError(f"{count} exemplars cannot be had; ask for 1 to 10000, {EXEMPLARS} are usual.")
+    lowest = rate if isinstance(rate, int) else min(rate, default=0)
+    heard = _heard(samples, rate, names, stft, FRAME / 2, lowest if to is None else min(to, lowest))
+    A = heard.X[0].real.double()
+    loud = (A.sum(0) > SILENT * A.sum(0).max()).nonzero()[:, 0]
+    chosen = loud[torch.linspace(0, len(loud) - 1, min(count, len(loud))).round().long()]
+    settings = {"exemplars": len(chosen), "frames": A.shape[1]}
+    return Bases(A[:, chosen], heard.rate, heard.stft, heard.names, settings, heard.notes)
+
+
+class Heard(NamedTuple):
+    """Examples as one spectrogram, 1 f t without phases and of mean 1 (`amplitudes`), and what is known of them."""
+
+    X: Tensor
+    rate: int
+    stft: Stft
+    names: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def _heard(
+    samples: Any,
+    rate: int | Sequence[int],
+    names: Sequence[str],
+    stft: str | Stft | None,
+    seconds: float,
+    wanted: int | None = None,
+) -> Heard:
+    """Examples one after the other, at the wanted rate or the first one's."""
     examples = list(samples) if isinstance(samples, list | tuple) else [samples]
     rates = [rate] * len(examples) if isinstance(rate, int) else [int(r) for r in rate]
     titles = list(names) or [f"example {n}" for n in range(1, len(examples) + 1)]
     if not examples or not len(examples) == len(rates) == len(titles):
         raise OtowakeError(f"{len(examples)} examples came with {len(rates)} rates and {len(titles)} names.")
-    for one in rates:
-        check_request(one, iterations)
-    if bases < 1:
-        raise OtowakeError(f"{bases} bases cannot be learned; ask for 1 or more, {BASES} are usual.")
+    wanted = rates[0] if wanted is None else wanted
+    for one in (*rates, wanted):
+        check_request(one, None)
     notes: list[str] = []
-    sounds = [_mono(x, name, r, rates[0], notes) for x, name, r in zip(examples, titles, rates, strict=True)]
+    sounds = [_mono(x, name, r, wanted, notes) for x, name, r in zip(examples, titles, rates, strict=True)]
     shortest = min(len(sound) for sound in sounds)
-    frames = as_stft(stft) or default_stft(rates[0], FRAME, shortest, OVERLAP)
+    frames = as_stft(stft) or default_stft(wanted, seconds, shortest, OVERLAP)
     for sound in sounds:
         check_length(sound, frames)
     X = amplitudes(torch.cat([frames.forward(sound / sound.abs().amax()) * sound.abs().amax() for sound in sounds], -1))
-    method = Separator(Nmf(bases), Observed(Beta(1.0), 1, power_of_v=1.0))
-    run = watched(method, X, seed, iterations, watch, "learning")
-    B = run.state.z.B[0].double()
-    heard = B.sum(0) > tiny(run.state.z.B)
-    if not bool(heard.all()):
-        notes.append(f"{int((~heard).sum())} of the {bases} spectra stayed empty and were left out.")
-    settings = {"bases": bases, "iterations": iterations, "seed": seed}
-    return Bases(B[:, heard], rates[0], frames, tuple(titles), settings, (*notes, *run.notes()))
+    return Heard(X, wanted, frames, tuple(titles), tuple(notes))
 
 
 def amplitudes(X: Tensor) -> Tensor:
