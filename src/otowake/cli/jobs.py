@@ -140,14 +140,16 @@ def _written(job: Job, recording: "Recording", outcome: Outcome, plots: bool) ->
     """Writes everything, and returns the report."""
     import numpy as np
 
-    from otowake.cli.outputs import stored, together
+    from otowake.cli.outputs import finer, stored, together
     from otowake.core.files import write_bytes
     from otowake.signal.audio import write
 
     parts = outcome.parts.astype(np.float64, copy=False)
     mixture = recording.samples if parts.ndim == 3 else recording.samples[0]
-    total = mixture if outcome.rate is None else parts.sum(0)
-    parts, form = stored(parts, total, recording, job.paths[0].name)
+    if outcome.rate is None:
+        parts, form = stored(parts, mixture, recording, job.paths[0].name)
+    else:
+        parts, form = stored(parts, parts.sum(0), finer(recording), job.paths[0].name)
     sounds = [f"{job.stem}-{name}{form.suffix}" for name in outcome.names]
     with together(job.folder) as place:
         for name, part in zip(sounds, parts):

@@ -16,6 +16,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -71,6 +72,11 @@ def stored(
     else:
         note = f"{shown(name)} is in a lossy format ({subtype}): its parts are 32-bit float WAV."
     return parts, Form(_wave(parts[0].size * 4), "FLOAT", note)
+
+
+def finer(recording: "Recording") -> "Recording":
+    """The recording as a model for sounds that are new: in 8 bits their faint parts would be lost."""
+    return replace(recording, subtype="PCM_16") if BITS.get(recording.subtype, 16) < 16 else recording
 
 
 def whole_steps(parts: Parts, mixture: Float[np.ndarray, "*m samples"], bits: int) -> Parts:
