@@ -34,8 +34,8 @@ INSTRUMENTS += ("trumpet", "violin")
 SPEAKERS = ("F_1998", "F_3080", "M_1688", "M_2033")
 TRAINED = (0, 1, 2, 3, 4)  # utterances; the others are extended
 COMPARED = {  # the recordings that variants are compared on
-    "speech, same talker": ("1998-15444-0005", "3080-5032-0005", "1688-142285-0005", "2033-164914-0005"),
-    "music to 44100 Hz": ("cello", "oboe", "piano", "trumpet"),
+    "speech, same talker": ("3080-5032-0005", "1688-142285-0005"),
+    "music to 44100 Hz": ("oboe", "piano"),
 }
 PIECE = ("oboe", "flute", "piano", "bassoon")
 
