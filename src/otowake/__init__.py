@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from otowake.signal.audio import Recording, read, stack, write
     from otowake.simulate import simulate
     from otowake.tasks.bases import Bases, load_bases, save_bases
+    from otowake.tasks.exemplars import exemplars
+    from otowake.tasks.extend import Extension, extend
     from otowake.tasks.extract import Extraction, extract
     from otowake.tasks.learn import learn
     from otowake.tasks.parts import Parts, parts
@@ -35,6 +37,9 @@ _HOMES = {
     "Bases": "otowake.tasks.bases",
     "load_bases": "otowake.tasks.bases",
     "save_bases": "otowake.tasks.bases",
+    "Extension": "otowake.tasks.extend",
+    "exemplars": "otowake.tasks.exemplars",
+    "extend": "otowake.tasks.extend",
     "Extraction": "otowake.tasks.extract",
     "extract": "otowake.tasks.extract",
     "learn": "otowake.tasks.learn",
@@ -47,6 +52,7 @@ _HOMES = {
 __all__ = [
     "AudioRefused",
     "Bases",
+    "Extension",
     "Extraction",
     "OtowakeError",
     "Parts",
@@ -54,6 +60,8 @@ __all__ = [
     "Separation",
     "__version__",
     "evaluate",
+    "exemplars",
+    "extend",
     "extract",
     "learn",
     "load_bases",

@@ -50,6 +50,7 @@ class Outcome:
         report: all but the sounds, JSON-able, with "notes", "costs", "method" and "rate".
         kind: the report's own name.
         more: further files, such as pictures: what their names end in, and what writes one at a path.
+        rate: Hz, of parts that do not add up to the recording but are sounds of their own; nothing draws them here.
     """
 
     parts: "Parts"
@@ -57,6 +58,7 @@ class Outcome:
     report: dict[str, Any]
     kind: str
     more: Mapping[str, Callable[[Path], None]] = field(default_factory=dict)
+    rate: int | None = None
 
 
 # ---- before ------------------------------------------------------------------------------------------------
@@ -140,17 +142,20 @@ def _written(job: Job, recording: "Recording", outcome: Outcome, plots: bool) ->
     """Writes everything, and returns the report."""
     import numpy as np
 
-    from otowake.cli.outputs import stored, together
+    from otowake.cli.outputs import finer, stored, together
     from otowake.core.files import write_bytes
     from otowake.signal.audio import write
 
     parts = outcome.parts.astype(np.float64, copy=False)
     mixture = recording.samples if parts.ndim == 3 else recording.samples[0]
-    parts, form = stored(parts, mixture, recording, job.paths[0].name)
+    if outcome.rate is None:
+        parts, form = stored(parts, mixture, recording, job.paths[0].name)
+    else:
+        parts, form = stored(parts, parts.sum(0), finer(recording), job.paths[0].name)
     sounds = [f"{job.stem}-{name}{form.suffix}" for name in outcome.names]
     with together(job.folder) as place:
         for name, part in zip(sounds, parts):
-            write(place / name, part, recording.rate, subtype=form.subtype)
+            write(place / name, part, outcome.rate or recording.rate, subtype=form.subtype)
         pictures = _drawn(place, job.stem, mixture, parts, outcome) if plots else []
         others = {f"{job.stem}-{ending}": make for ending, make in outcome.more.items()}
         for name, make in others.items():
@@ -168,7 +173,7 @@ def _drawn(place: Path, stem: str, mixture: Any, parts: "Parts", outcome: Outcom
     if parts.ndim == 3:
         mixture, parts = mixture[0], parts[:, 0]
     names = []
-    if len(parts) <= PANELS:
+    if outcome.rate is None and len(parts) <= PANELS:
         names.append(f"{stem}-spectrogram.png")
         titles = [re.sub(r"(\d+)$", r" \1", name).capitalize() for name in outcome.names]
         spectrograms(place / names[0], mixture, parts, outcome.report["rate"], names=titles)

@@ -17,6 +17,7 @@ import typer
 
 from otowake.cli.arguments import expand_many
 from otowake.cli.evaluate import evaluate
+from otowake.cli.extend import extend
 from otowake.cli.extract import extract
 from otowake.cli.interrupt import Stopped
 from otowake.cli.learn import learn
@@ -36,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (separate, learn, extract, parts, evaluate, simulate, methods):
+for command in (separate, learn, extract, parts, extend, evaluate, simulate, methods):
     app.command()(command)
 
 

@@ -16,6 +16,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -64,13 +65,18 @@ def stored(
     if subtype in BITS:
         whole = whole_steps(parts, mixture, BITS[subtype])
         if not _clips(whole):
-            return whole, Form(_suffix(recording, name, channels), subtype)
+            return whole, Form(_suffix(recording, name, channels, parts.shape[-1]), subtype)
         note = f"A part is louder than {subtype} can hold: all parts are 32-bit float WAV, unclipped."
     elif subtype in ("FLOAT", "DOUBLE"):
-        return parts, Form(_suffix(recording, name, channels), subtype)
+        return parts, Form(_suffix(recording, name, channels, parts.shape[-1]), subtype)
     else:
         note = f"{shown(name)} is in a lossy format ({subtype}): its parts are 32-bit float WAV."
     return parts, Form(_wave(parts[0].size * 4), "FLOAT", note)
+
+
+def finer(recording: "Recording") -> "Recording":
+    """The recording as a model for sounds that are new: in 8 bits their faint parts would be lost."""
+    return replace(recording, subtype="PCM_16") if BITS.get(recording.subtype, 16) < 16 else recording
 
 
 def whole_steps(parts: Parts, mixture: Float[np.ndarray, "*m samples"], bits: int) -> Parts:
@@ -92,7 +98,7 @@ def _clips(parts: Parts) -> bool:
     return bool(parts.max(initial=0.0) >= 1.0 or parts.min(initial=0.0) < -1.0)
 
 
-def _suffix(recording: "Recording", name: str, channels: int) -> str:
+def _suffix(recording: "Recording", name: str, channels: int, samples: int) -> str:
     """The input's own suffix where it tells the truth about a container that holds the parts."""
     if recording.format == "FLAC" and channels > FLAC_CHANNELS:
         return ".wav"
@@ -100,7 +106,7 @@ def _suffix(recording: "Recording", name: str, channels: int) -> str:
     own = Path(name).suffix.lower()
     suffix = own if own in suffixes else suffixes[0]
     frame = channels * (8 if recording.subtype == "DOUBLE" else BITS.get(recording.subtype, 32) // 8)
-    return _wave(recording.samples.shape[-1] * frame) if suffix == ".wav" else suffix
+    return _wave(samples * frame) if suffix == ".wav" else suffix
 
 
 def _wave(size: int) -> str:
@@ -122,7 +128,7 @@ def check(folder: Path, stem: str, inputs: Sequence[Path]) -> None:
         raise OtowakeError(f"{shown(there)} is not a folder; choose another place with -o.")
     if not os.access(there, os.W_OK | os.X_OK):
         raise OtowakeError(f"This user may not write in {shown(there)}; choose another folder with -o.")
-    ours = re.compile(re.escape(stem) + r"-(source\d+|target|rest|part\d+|harmonic|percussive)\.\w+")
+    ours = re.compile(re.escape(stem) + r"-(source\d+|target|rest|part\d+|harmonic|percussive|extended)\.\w+")
     for path in inputs:
         if ours.fullmatch(path.name) and path.resolve().parent == folder.resolve():
             raise OtowakeError(f"The parts of {shown(stem)} would replace the input {shown(path)}; choose another -o.")

@@ -46,7 +46,7 @@ from otowake.tasks.door import (
     tensor,
     watched,
 )
-from otowake.tasks.learn import amplitudes
+from otowake.tasks.examples import amplitudes
 from otowake.tasks.prepare import check_length, check_samples
 
 Way = Literal["cosine", "orthogonal", "plain"]

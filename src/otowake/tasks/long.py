@@ -22,18 +22,11 @@ from otowake.signal.stft import Stft
 from otowake.source.nmf import Nmf
 from otowake.spatial.observed import Observed
 from otowake.tasks.door import Progress, Run, Watch
+from otowake.tasks.examples import Sound
 
 BLOCK = 256  # frames
 MEMORY = 300.0  # frames, in the first pass
 GAIN = 0.55  # the mean of U(0.1, 1)
-
-
-class Sound(NamedTuple):
-    """An example.  parts: (channels, samples) each, laid end to end, gone through anew at each look."""
-
-    name: str
-    rate: int
-    parts: Iterable[Any]
 
 
 class Plan(NamedTuple):
