@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from otowake.cli.learn import loaded
 from otowake.cli.host import prepare_process
 from otowake.cli.interrupt import interruptible
 from otowake.cli.jobs import Outcome, each, planned, say_what_happens, told
+from otowake.cli.learn import loaded
 from otowake.core.errors import OtowakeError
 
 if TYPE_CHECKING:
