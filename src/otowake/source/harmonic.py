@@ -1,0 +1,99 @@
+"""What a note's spectrum looks like before anything is heard of it: partials, and nothing between them.
+
+Spectrum  b_f = sum_h h^(-decay) w( f - f_h n_fft / rate ),    f_h = h f0 sqrt(1 + stiffness h^2)
+          w: the transform's main lobe (Hann), 2 bins to either side, as wide again as the pitch may be off
+Bands     the partials of one pitch in several spectra, each a hump over neighbouring partials: their sum is b
+Support   b_f = 0 between partials stays 0 under multiplicative updates, so a spectrum that adapts stays harmonic
+
+Source    support by zeros: Raczynski, Ono, Sagayama 2007; humps of neighbouring partials: Vincent, Bertin, Badeau 2010;
+          f_h: Fletcher 1964, equation 10
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from otowake.core.errors import OtowakeError
+from otowake.signal.pitch import hertz
+from otowake.signal.stft import Stft
+
+Spectra = Float[Tensor, "f k"]
+LOBE = 2.0  # bins from the middle of Hann's main lobe to its end
+
+
+def harmonic(
+    pitches: Float[Tensor, " k"],
+    rate: int,
+    stft: Stft,
+    *,
+    decay: float = 1.0,
+    stiffness: float = 0.0,
+    cents: float = 25.0,
+) -> Spectra:
+    """The spectrum of each pitch, columns adding up to 1.
+
+    Args:
+        pitches: MIDI numbers, which need not be whole.
+        rate: samples a second.
+        stft: the transform whose bins the spectra have.
+        decay: partial h has the size h^-decay.
+        stiffness: of a string, 1e-4 to 1e-3 for a piano's; 0 has partials at whole multiples.
+        cents: hundredths of a semitone by which a sound's pitch may be off and still have its partials inside.
+
+    Raises:
+        OtowakeError: a pitch has no partial below half the rate.
+    """
+    return _unit(_partials(pitches, rate, stft, decay, stiffness, cents).sum(1), pitches, rate)
+
+
+def banded(
+    pitches: Float[Tensor, " k"],
+    rate: int,
+    stft: Stft,
+    bands: int,
+    *,
+    stiffness: float = 0.0,
+    cents: float = 25.0,
+) -> Spectra:
+    """`bands` spectra for each pitch, one pitch after the other: f (k bands).
+
+    Band j has its hump at the partial 2^j, in octaves half a cosine wide; the last one has all that is above it, too.
+    Bands without a partial below half the rate are empty.  Arguments as for `harmonic`.
+    """
+    lines = _partials(pitches, rate, stft, 0.0, stiffness, cents)
+    octave = torch.log2(torch.arange(1, lines.shape[1] + 1, dtype=lines.dtype)).unsqueeze(-1)
+    away = octave - torch.arange(bands, dtype=lines.dtype)
+    hump = (torch.pi / 2 * away.clamp(-1, 1)).cos().square()
+    hump[:, -1] = torch.where(away[:, -1] > 0, torch.ones_like(away[:, -1]), hump[:, -1])
+    spectra = torch.einsum("fhk,hj->fkj", lines, hump).flatten(1)
+    size = spectra.sum(0)
+    return spectra / torch.where(size > 0, size, torch.ones_like(size))
+
+
+def _partials(
+    pitches: Float[Tensor, " k"], rate: int, stft: Stft, decay: float, stiffness: float, cents: float
+) -> Float[Tensor, "f _ k"]:
+    """Every partial of every pitch that lies below half the rate, on its own."""
+    f0 = torch.tensor([hertz(float(p)) for p in pitches], dtype=torch.float64)
+    many = max(1, int(rate / 2 / float(f0.min())))
+    h = torch.arange(1, many + 1, dtype=torch.float64).unsqueeze(-1)
+    line = h * f0 * torch.sqrt(1 + stiffness * h.square()) * stft.n_fft / rate
+    f = torch.arange(stft.bins, dtype=torch.float64).reshape(-1, 1, 1)
+    slack = line * (2 ** (cents / 1200) - 1)
+    shape = _lobe(((f - line).abs() - slack).clamp_min(0))
+    return torch.where(line <= stft.bins - 1, shape * h**-decay, torch.zeros_like(shape))
+
+
+def _lobe(d: Tensor) -> Tensor:
+    """Hann's main lobe d bins from its middle, 1 there: sinc(d) / (1 - d^2)."""
+    at_one = (d - 1).abs() < 1 / 1024  # the formula's 0 / 0
+    lobe = torch.sinc(d) / torch.where(at_one, torch.ones_like(d), 1 - d.square())
+    return torch.where(d < LOBE, torch.where(at_one, torch.full_like(d, 0.5), lobe), torch.zeros_like(d))
+
+
+def _unit(spectra: Spectra, pitches: Tensor, rate: int) -> Spectra:
+    size = spectra.sum(0)
+    if not bool((size > 0).all()):
+        high = float(pitches[size == 0].min())
+        raise OtowakeError(f"A rate of {rate} Hz holds no partial of {hertz(high):.0f} Hz; leave such high notes out.")
+    return spectra / size
