@@ -20,16 +20,15 @@ from otowake.signal.pitch import name
 from otowake.tasks.pitched import Pitched
 
 AUDIBLE = 0.08
-AGAIN = 2.6
+AGAIN = 3.0
 FADED = 0.2
 BEGUN = 0.1
-LATE = 0.01
+LATE = 0.005
 SHORTEST = 0.07  # seconds
-EDGE = 0.05  # seconds that a rise takes, seen through a window
+EDGE = 0.06  # seconds that a rise takes, seen through a window
 RISE = 0.15  # seconds in which a note is as loud as it is said to be
 GHOST = 0.2
 DOUBLE = 0.5
-ACROSS = 0.1
 KIN = (1, 2, 12, 19, 24, 28, 31)  # semitones: neighbours, and the intervals of the first partials
 LOUDEST = 112
 
@@ -142,10 +141,8 @@ def _haunts(ghost: Note, note: Note) -> bool:
         return False
     if ghost.voice != note.voice and ghost.pitch == note.pitch:
         return ghost.level < DOUBLE * note.level
-    return (
-        abs(ghost.pitch - note.pitch) in KIN
-        and ghost.level < (GHOST if ghost.voice == note.voice else ACROSS) * note.level
-    )
+    kindred = ghost.voice == note.voice and abs(ghost.pitch - note.pitch) in KIN
+    return kindred and ghost.level < GHOST * note.level
 
 
 def _with_velocities(notes: Sequence[Note]) -> list[Note]:
