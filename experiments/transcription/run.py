@@ -40,7 +40,7 @@ GROUPS = {
 }
 PART = {name: part for part, names in GROUPS.items() for name in names}
 LOOKED_AT = 4  # mixtures of four that the detection's constants were chosen with, besides the single parts
-COUNTS = {"one": 11, "two": 12, "four": 10}
+COUNTS = {"one": 11, "two": 10, "four": 10}
 WORDS = {
     "known": "a scale of each instrument known",
     "none": "without any example",
