@@ -109,7 +109,7 @@ def pyin_notes(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return times, np.array([hertz(pitch[a]) for a, _ in runs])
 
 
-@lru_cache(maxsize=1)
+@cache
 def network() -> Any:
     """basic-pitch with the weights in its package, by onnxruntime."""
     import basic_pitch

@@ -105,7 +105,7 @@ def _of_course(g: Course, times: Course, least: float, pitch: int, voice: str) -
 
 def _apart(notes: list[Note]) -> list[Note]:
     """Notes of one pitch, each of which ends before the next begins."""
-    nexts = [note.onset for note in notes[1:]] + [np.inf]
+    nexts = [*(note.onset for note in notes), np.inf][1:]
     return [replace(one, offset=min(one.offset, after)) for one, after in zip(notes, nexts, strict=True)]
 
 
