@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from otowake.tasks.learn import learn
     from otowake.tasks.parts import Parts, parts
     from otowake.tasks.separate import Separation, separate
+    from otowake.tasks.tones import Tones, tones
+    from otowake.tasks.transcribe import Transcription, transcribe
 
 _HOMES = {
     "AudioRefused": "otowake.core.errors",
@@ -47,6 +49,10 @@ _HOMES = {
     "parts": "otowake.tasks.parts",
     "Separation": "otowake.tasks.separate",
     "separate": "otowake.tasks.separate",
+    "Tones": "otowake.tasks.tones",
+    "tones": "otowake.tasks.tones",
+    "Transcription": "otowake.tasks.transcribe",
+    "transcribe": "otowake.tasks.transcribe",
 }
 
 __all__ = [
@@ -58,6 +64,8 @@ __all__ = [
     "Parts",
     "Recording",
     "Separation",
+    "Tones",
+    "Transcription",
     "__version__",
     "evaluate",
     "exemplars",
@@ -71,6 +79,8 @@ __all__ = [
     "separate",
     "simulate",
     "stack",
+    "tones",
+    "transcribe",
     "write",
 ]
 

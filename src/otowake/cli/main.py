@@ -25,6 +25,7 @@ from otowake.cli.methods import methods
 from otowake.cli.parts import parts
 from otowake.cli.separate import separate
 from otowake.cli.simulate import simulate
+from otowake.cli.transcribe import transcribe
 from otowake.core.errors import OtowakeError
 from otowake.version import __version__
 
@@ -37,7 +38,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (separate, learn, extract, parts, extend, evaluate, simulate, methods):
+for command in (separate, learn, extract, parts, extend, transcribe, evaluate, simulate, methods):
     app.command()(command)
 
 
