@@ -131,7 +131,7 @@ def _grid(samples: int, rate: int) -> Grid:
 def _levels(x: Float[np.ndarray, "samples"], grid: Grid) -> Levels:
     """(rows, columns) in dBFS."""
     loudest = np.zeros((grid.columns, grid.stft.bins), dtype=np.float32)
-    for centres, magnitude in _pieces(x, grid.stft):
+    for centres, magnitude in pieces(x, grid.stft):
         column = centres // grid.width
         first = np.flatnonzero(np.diff(column, prepend=-1))
         here = column[first]
@@ -139,7 +139,7 @@ def _levels(x: Float[np.ndarray, "samples"], grid: Grid) -> Levels:
     return 20.0 * np.log10(np.maximum(_rows(np.ascontiguousarray(loudest.T), grid) / grid.full, SILENCE))
 
 
-def _pieces(x: Float[np.ndarray, "samples"], stft: Stft) -> Iterator[tuple[Any, Any]]:
+def pieces(x: Float[np.ndarray, "samples"], stft: Stft) -> Iterator[tuple[Any, Any]]:
     """Yields (centre of each frame in samples, |STFT| (frames, bins)), a stretch of the sound at a time.
 
     Neighbouring pieces overlap by a window, whose frames are dropped: where a sound is cut, it splatters over

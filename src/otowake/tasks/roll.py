@@ -15,7 +15,7 @@ from jaxtyping import Float
 from otowake.signal.pitch import hertz, name
 from otowake.signal.stft import Stft
 from otowake.tasks.onsets import Note
-from otowake.tasks.pictures import COLUMNS, FAINT, SILENCE, TEXT, WIDTH, _figure, _heading, _pieces, _save, _time
+from otowake.tasks.pictures import COLUMNS, FAINT, SILENCE, TEXT, WIDTH, heading, new_figure, pieces, save, time_axis
 
 COLOURS = ("#d1495b", "#00798c", "#e0a100", "#6a4c93", "#3a7d44", "#c05a00", "#2a5caa", "#8d6e63")
 BLACK = {1, 3, 6, 8, 10}  # keys of a piano, from C
@@ -47,7 +47,7 @@ def piano_roll(
     seconds = len(sound) / rate
     tall = max(1.6, SEMITONE * (high - low + 1))
     height = TOP + tall + BOTTOM
-    figure = _figure(WIDTH, height)
+    figure = new_figure(WIDTH, height)
     across = WIDTH - LEFT - RIGHT
     axes = figure.add_axes((LEFT / WIDTH, BOTTOM / height, across / WIDTH, tall / height))
     levels = SHADE * np.round(_levels(sound, rate, low, high) / SHADE)
@@ -59,10 +59,10 @@ def piano_roll(
     _keys(axes, low, high)
     axes.set_xlim(0.0, seconds)
     axes.set_ylim(low - 0.5, high + 0.5)
-    _heading(axes, title or "Notes", f"{len(notes)} note{'s' * (len(notes) != 1)}")
-    _time(axes, seconds)
+    heading(axes, title or "Notes", f"{len(notes)} note{'s' * (len(notes) != 1)}")
+    time_axis(axes, seconds)
     _legend(figure, notes, height)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _levels(sound: Float[np.ndarray, "samples"], rate: int, low: int, high: int) -> Float[np.ndarray, "rows columns"]:
@@ -74,7 +74,7 @@ def _levels(sound: Float[np.ndarray, "samples"], rate: int, low: int, high: int)
     at = np.minimum(rows * n_fft / rate, stft.bins - 1)
     below = np.minimum(at.astype(int), stft.bins - 2)
     picture = np.zeros((len(rows), -(-len(sound) // width)), dtype=np.float32)
-    for centres, magnitude in _pieces(sound, stft):
+    for centres, magnitude in pieces(sound, stft):
         heard = (magnitude[:, below] * (1 - (at - below)) + magnitude[:, below + 1] * (at - below)).T
         for column in np.unique(centres // width):
             here = heard[:, centres // width == column].max(1)
