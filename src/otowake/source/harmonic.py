@@ -1,7 +1,7 @@
 """What a note's spectrum looks like before anything is heard of it: partials, and nothing between them.
 
 Spectrum  b_f = sum_h h^(-decay) w( f - f_h n_fft / rate ),    f_h = h f0 sqrt(1 + stiffness h^2)
-          w: the transform's main lobe (Hann), 2 bins to either side, as wide again as the pitch may be off
+          w: the transform's main lobe (Hann), 2 bins to either side, and wider by what the pitch may be off
 Bands     the partials of one pitch in several spectra, each a hump over neighbouring partials: their sum is b
 Support   b_f = 0 between partials stays 0 under multiplicative updates, so a spectrum that adapts stays harmonic
 
@@ -18,6 +18,8 @@ from otowake.signal.pitch import hertz
 from otowake.signal.stft import Stft
 
 Spectra = Float[Tensor, "f k"]
+PARTIALS = 40
+ROOM = 1 / 8  # of the way to the next partial: what a partial's bins may have at the most for a pitch that is off
 LOBE = 2.0  # bins from the middle of Hann's main lobe to its end
 
 
@@ -43,7 +45,9 @@ def harmonic(
     Raises:
         OtowakeError: a pitch has no partial below half the rate.
     """
-    return _unit(_partials(pitches, rate, stft, decay, stiffness, cents).sum(1), pitches, rate)
+    spectra = [_partials(float(p), rate, stft, stiffness, cents) for p in pitches]
+    sums = [lines @ torch.arange(1, lines.shape[1] + 1, dtype=lines.dtype) ** -decay for lines in spectra]
+    return _unit(torch.stack(sums, -1), pitches, rate)
 
 
 def banded(
@@ -60,28 +64,41 @@ def banded(
     Band j has its hump at the partial 2^j, in octaves half a cosine wide; the last one has all that is above it, too.
     Bands without a partial below half the rate are empty.  Arguments as for `harmonic`.
     """
-    lines = _partials(pitches, rate, stft, 0.0, stiffness, cents)
+    spectra = torch.stack([_humps(_partials(float(p), rate, stft, stiffness, cents), bands) for p in pitches], 1)
+    size = spectra.sum(0)
+    return (spectra / torch.where(size > 0, size, torch.ones_like(size))).flatten(1)
+
+
+def noise(rate: int, stft: Stft) -> Spectra:
+    """What has no pitch: a hump of two octaves' width around every octave from 62.5 Hz, columns adding up to 1: f k.
+
+    They overlap so that all of them together are flat; noise of any colour is a sum of them, a note is not.
+    """
+    f = torch.arange(stft.bins, dtype=torch.float64) * rate / stft.n_fft
+    octave = torch.log2(f.clamp_min(float(f[1]) / 2) / 62.5).unsqueeze(-1)
+    middle = torch.arange(max(1, round(torch.log2(f[-1] / 62.5).item())), dtype=torch.float64)
+    spectra = (torch.pi / 2 * (octave.clamp(0, float(middle[-1])) - middle).clamp(-1, 1)).cos().square()
+    return spectra / spectra.sum(0)
+
+
+def _humps(lines: Float[Tensor, "f _"], bands: int) -> Spectra:
+    """Partials gathered in bands: f bands."""
     octave = torch.log2(torch.arange(1, lines.shape[1] + 1, dtype=lines.dtype)).unsqueeze(-1)
     away = octave - torch.arange(bands, dtype=lines.dtype)
     hump = (torch.pi / 2 * away.clamp(-1, 1)).cos().square()
     hump[:, -1] = torch.where(away[:, -1] > 0, torch.ones_like(away[:, -1]), hump[:, -1])
-    spectra = torch.einsum("fhk,hj->fkj", lines, hump).flatten(1)
-    size = spectra.sum(0)
-    return spectra / torch.where(size > 0, size, torch.ones_like(size))
+    return lines @ hump
 
 
-def _partials(
-    pitches: Float[Tensor, " k"], rate: int, stft: Stft, decay: float, stiffness: float, cents: float
-) -> Float[Tensor, "f _ k"]:
-    """Every partial of every pitch that lies below half the rate, on its own."""
-    f0 = torch.tensor([hertz(float(p)) for p in pitches], dtype=torch.float64)
-    many = max(1, int(rate / 2 / float(f0.min())))
-    h = torch.arange(1, many + 1, dtype=torch.float64).unsqueeze(-1)
+def _partials(pitch: float, rate: int, stft: Stft, stiffness: float, cents: float) -> Float[Tensor, "f _"]:
+    """Every partial of a pitch below half the rate, on its own, all of the size 1."""
+    f0 = hertz(pitch)
+    h = torch.arange(1, min(PARTIALS, int(rate / 2 / f0)) + 1, dtype=torch.float64)
     line = h * f0 * torch.sqrt(1 + stiffness * h.square()) * stft.n_fft / rate
-    f = torch.arange(stft.bins, dtype=torch.float64).reshape(-1, 1, 1)
-    slack = line * (2 ** (cents / 1200) - 1)
-    shape = _lobe(((f - line).abs() - slack).clamp_min(0))
-    return torch.where(line <= stft.bins - 1, shape * h**-decay, torch.zeros_like(shape))
+    line = line[line <= stft.bins - 1]
+    f = torch.arange(stft.bins, dtype=torch.float64).unsqueeze(-1)
+    slack = (line * (2 ** (cents / 1200) - 1)).clamp_max(ROOM * f0 * stft.n_fft / rate)
+    return _lobe(((f - line).abs() - slack).clamp_min(0))
 
 
 def _lobe(d: Tensor) -> Tensor:

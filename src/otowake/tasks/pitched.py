@@ -4,7 +4,7 @@ decompose(x, rate, known)     with spectra of the instruments (`tones`), which a
 decompose(x, rate)            without: harmonic spectra of every pitch, which adapt to the recording where partials are
 
 Model    |x_ft| ~ sum_k b_fk h_kt, by the Kullback-Leibler divergence of amplitudes; |x| is the root of the mean power
-         of the channels; a few spectra without a pitch take what no note explains, such as drums and breath
+         of the channels; humps of noise take what no note explains, such as drums and breath
 
 Source   harmonic spectra: Raczynski, Ono, Sagayama 2007; known ones: Smaragdis, Raj, Shashanka 2007
 """
@@ -25,7 +25,7 @@ from otowake.linalg.safe import divide
 from otowake.signal.pitch import hertz
 from otowake.signal.rate import resampled
 from otowake.signal.stft import Stft
-from otowake.source.harmonic import harmonic
+from otowake.source.harmonic import harmonic, noise
 from otowake.source.nmf import Given, Nmf
 from otowake.spatial.observed import Observed
 from otowake.spec import show
@@ -36,7 +36,6 @@ from otowake.tasks.prepare import check_length, check_samples
 from otowake.tasks.tones import FRAME, OVERLAP, Tones
 
 LOWEST, HIGHEST = 28, 96  # E1 to C7
-FREE = 2  # spectra without a pitch
 ITERATIONS = 100
 SPARSE = 0.0
 
@@ -100,7 +99,6 @@ def decompose(
     lowest: int = LOWEST,
     highest: int = HIGHEST,
     stft: Stft | None = None,
-    free: int = FREE,
     iterations: int = ITERATIONS,
     seed: int = 0,
     watch: Watch | None = None,
@@ -113,7 +111,6 @@ def decompose(
         known: spectra of the instruments; without them harmonic ones of every pitch are taken.
         lowest, highest: MIDI numbers of the notes that are looked for.
         stft: the transform; by default about 93 ms every 12 ms, or that of the known spectra.
-        free: spectra without a pitch.
         iterations: how many.
         seed: of the random start.
         watch: called after each iteration; an exception that it raises stops the work and is passed on.
@@ -124,7 +121,7 @@ def decompose(
     samples = tensor(x)
     check_samples(samples)
     check_request(rate, iterations)
-    _check_wishes(samples, lowest, highest, free)
+    _check_wishes(samples, lowest, highest)
     new, frames = _transform(samples, rate, known, stft)
     heard = torch.from_numpy(resampled(samples.numpy(), rate, new))
     check_length(heard, frames)
@@ -132,9 +129,11 @@ def decompose(
     size = frames.forward(heard / peak).abs().square().mean(0).sqrt()
     a = amplitudes(size)
     B, pitch, voice = _spectra(known, new, frames, lowest, highest)
-    frozen = bool(known)
+    rest = noise(new, frames)
+    frozen = torch.full((B.shape[-1] + rest.shape[-1],), bool(known))
+    frozen[B.shape[-1] :] = True
     penalties = (Sparse(SPARSE),) if SPARSE else ()
-    source = Nmf(B.shape[-1] + free, given=Given(B, frozen), penalties=penalties)
+    source = Nmf(len(frozen), given=Given(torch.cat([B, rest], -1), frozen), penalties=penalties)
     run = watched(Separator(source, Observed(Beta(1.0), 1, power_of_v=1.0)), a, seed, iterations, watch, "notes")
     found, gains = run.state.z.B[0].double(), run.state.z.H[0].double()
     column = found.sum(0)
@@ -143,8 +142,8 @@ def decompose(
     return Pitched(
         divide(found, column),
         gains * column.unsqueeze(-1) * unit,
-        (*pitch, *[None] * free),
-        (*voice, *["rest"] * free),
+        (*pitch, *[None] * rest.shape[-1]),
+        (*voice, *["rest"] * rest.shape[-1]),
         new,
         frames,
         run,
@@ -152,13 +151,11 @@ def decompose(
     )
 
 
-def _check_wishes(x: Tensor, lowest: int, highest: int, free: int) -> None:
+def _check_wishes(x: Tensor, lowest: int, highest: int) -> None:
     if x.ndim != 2:
         raise OtowakeError(f"The samples have the shape {tuple(x.shape)}; give (channels, samples).")
     if not 0 <= lowest <= highest <= 127:
         raise OtowakeError(f"Notes from {lowest} to {highest} cannot be looked for; give MIDI numbers of 0 to 127.")
-    if not 0 <= free <= 100:
-        raise OtowakeError(f"{free} spectra without a pitch cannot be had; ask for 0 to 100, {FREE} are usual.")
 
 
 def _transform(x: Tensor, rate: int, known: Sequence[Tones], stft: Stft | None) -> tuple[int, Stft]:

@@ -38,6 +38,7 @@ OVERLAP = 8  # hops a frame: onsets are wanted to a few hundredths of a second
 CLEAR = 0.8  # clarity of a frame or a spectrum that has a pitch
 QUIET = 1e-4  # frames of less than this share of the loudest one's power have none
 SHORTEST = 0.06  # seconds of a note in an example
+VIBRATO = 0.06  # seconds before and after a frame whose median is its pitch
 START = 0.1  # seconds that a note's start takes
 ITERATIONS = 60
 
@@ -114,7 +115,10 @@ def _runs(X: Float[Tensor, "f t"], rate: int, stft: Stft) -> Iterator[tuple[int,
     power = X.square().sum(0)
     at = heard(X, rate, stft)
     sure = (at.clarity >= CLEAR) & (power > QUIET * power.amax())
-    pitch = [round(float(p)) if s else None for p, s in zip(at.pitch, sure, strict=True)]
+    level = _levelled(
+        torch.where(sure, at.pitch, torch.full_like(at.pitch, torch.nan)), round(VIBRATO * rate / stft.hop)
+    )
+    pitch = [round(p) if p == p else None for p in level.tolist()]
     least = max(2, round(SHORTEST * rate / stft.hop))
     begin = 0
     for t in range(1, len(pitch) + 1):
@@ -123,6 +127,12 @@ def _runs(X: Float[Tensor, "f t"], rate: int, stft: Stft) -> Iterator[tuple[int,
             if here is not None and t - begin >= least:
                 yield here, begin, t
             begin = t
+
+
+def _levelled(pitch: Float[Tensor, " t"], reach: int) -> Float[Tensor, " t"]:
+    """The median of the pitches around each frame, of those that have one: vibrato does not change the note."""
+    around = torch.nn.functional.pad(pitch, (reach, reach), value=torch.nan).unfold(0, 2 * reach + 1, 1)
+    return torch.where(pitch.isnan(), pitch, around.nanmedian(-1).values)
 
 
 def _learned(
