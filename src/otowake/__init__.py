@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from otowake.tasks.extract import Extraction, extract
     from otowake.tasks.learn import learn
     from otowake.tasks.separate import Separation, separate
+    from otowake.tasks.tones import Tones, tones
+    from otowake.tasks.transcribe import Transcription, transcribe
 
 _HOMES = {
     "AudioRefused": "otowake.core.errors",
@@ -39,6 +41,10 @@ _HOMES = {
     "learn": "otowake.tasks.learn",
     "Separation": "otowake.tasks.separate",
     "separate": "otowake.tasks.separate",
+    "Tones": "otowake.tasks.tones",
+    "tones": "otowake.tasks.tones",
+    "Transcription": "otowake.tasks.transcribe",
+    "transcribe": "otowake.tasks.transcribe",
 }
 
 __all__ = [
@@ -48,6 +54,8 @@ __all__ = [
     "OtowakeError",
     "Recording",
     "Separation",
+    "Tones",
+    "Transcription",
     "__version__",
     "evaluate",
     "extract",
@@ -58,6 +66,8 @@ __all__ = [
     "separate",
     "simulate",
     "stack",
+    "tones",
+    "transcribe",
     "write",
 ]
 

@@ -23,6 +23,7 @@ from otowake.cli.learn import learn
 from otowake.cli.methods import methods
 from otowake.cli.separate import separate
 from otowake.cli.simulate import simulate
+from otowake.cli.transcribe import transcribe
 from otowake.core.errors import OtowakeError
 from otowake.version import __version__
 
@@ -35,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (separate, learn, extract, evaluate, simulate, methods):
+for command in (separate, learn, extract, transcribe, evaluate, simulate, methods):
     app.command()(command)
 
 

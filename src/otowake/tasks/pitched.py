@@ -165,16 +165,14 @@ def _transform(x: Tensor, rate: int, known: Sequence[Tones], stft: Stft | None) 
     first = known[0]
     for other in known[1:]:
         if (other.rate, other.stft.n_fft) != (first.rate, first.stft.n_fft):
-            raise OtowakeError(
-                f"{first.name} was learned at {first.rate} Hz with an STFT of {show(first.stft)}, {other.name} at "
-                f"{other.rate} Hz with {show(other.stft)}; learn both in the same way."
-            )
+            raise OtowakeError(f"{_made(first)}, {_made(other)}; learn both in the same way.")
     if stft is not None and stft.n_fft != first.stft.n_fft:
-        raise OtowakeError(
-            f"{first.name} was learned with an STFT of {show(first.stft)}, asked for is {show(stft)}; leave it out, or "
-            "learn with it."
-        )
+        raise OtowakeError(f"{_made(first)}, asked for is {show(stft)}; leave it out, or learn with it.")
     return first.rate, stft or first.stft
+
+
+def _made(one: Tones) -> str:
+    return f"{one.name} was learned at {one.rate} Hz with an STFT of {show(one.stft)}"
 
 
 def _spectra(
