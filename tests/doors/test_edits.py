@@ -28,8 +28,9 @@ seconds = st.floats(0, 1e4, allow_nan=False)
 @st.composite
 def selections(draw):
     low, start = draw(st.integers(0, 127)), draw(seconds)
-    high = draw(st.integers(low, 127))
-    return draw(st.sampled_from([Selection(low, high), Selection(low, high, start, start + draw(seconds))]))
+    high, voice = draw(st.integers(low, 127)), draw(st.sampled_from(["", "oboe", "grand piano 2"]))
+    timed = Selection(low, high, start, start + draw(seconds), voice)
+    return draw(st.sampled_from([Selection(low, high, voice=voice), timed]))
 
 
 @st.composite
@@ -72,7 +73,7 @@ def test_words_that_are_no_edit(words, said):
     [
         ("G4", {0, 1}), ("G4@1.5-2", {1}), ("G4@1.7", {1}), ("G4@0-3", {0, 1}), ("G4@0.9-1.6", set()),
         ("C4..A4", {0, 1, 2, 3}), ("A4@1-1.8", set()), ("A4@1-2.1", {2}), ("A4@2-2.2", {2}), ("C4,A4", {2, 3}),
-        ("G4@1.0", {0}), ("G4@1.2", set()),
+        ("G4@1.0", {0}), ("G4@1.2", set()), ("harmonic:G4", {0, 1}), ("oboe:G4", set()),
     ],
 )  # fmt: skip
 def test_which_notes_are_meant(words, taken):
@@ -97,7 +98,7 @@ def test_a_plan_does_not_depend_on_the_order():
         (Mute("B4"), NOTES, "B4 does not occur in the recording; the nearest notes that do: C4, G4, A4."),
         (Mute("G4@4-5"), NOTES, "G4 occurs, but not at 4.0-5.0 s: it sounds at 0.50-1.00, 1.50-2.00 s."),
         (Mute("C2..C3"), NOTES, "C2..C3 does not occur"), (Solo("C4"), (), "no note was found"),
-        (Mute("G4,B4"), NOTES, "B4 does not occur"),
+        (Mute("G4,B4"), NOTES, "B4 does not occur"), (Mute("oboe:G4"), NOTES, "those who do: harmonic"),
     ],
 )  # fmt: skip
 def test_notes_that_do_not_occur(one, notes, said):

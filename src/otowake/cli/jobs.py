@@ -43,11 +43,13 @@ class Outcome:
     """What a computation leaves for the disk.
 
     Args:
-        parts: (n, samples) or (n, channels, samples), which add up to the recording or its first channel.
+        parts: (n, samples) or (n, channels, samples); they add up to the recording, its first channel, or `whole`.
         names: of the parts, in file names.
         report: all but the sounds, JSON-able, with "notes", "costs", "method" and "rate".
         kind: the report's own name.
         more: further files, such as pictures: what their names end in, and what writes one at a path.
+        whole: what the parts add up to, where that is not the recording.
+        over: draws over the panels of the spectrogram.
     """
 
     parts: "Parts"
@@ -55,6 +57,8 @@ class Outcome:
     report: dict[str, Any]
     kind: str
     more: Mapping[str, Callable[[Path], None]] = field(default_factory=dict)
+    whole: "Parts | None" = None
+    over: Callable[[Any, int], None] | None = None
 
 
 # ---- before ------------------------------------------------------------------------------------------------
@@ -144,7 +148,8 @@ def _written(job: Job, recording: "Recording", outcome: Outcome, plots: bool) ->
 
     parts = outcome.parts.astype(np.float64, copy=False)
     mixture = recording.samples if parts.ndim == 3 else recording.samples[0]
-    parts, form = stored(parts, mixture, recording, job.paths[0].name)
+    whole = mixture if outcome.whole is None else outcome.whole
+    parts, form = stored(parts, whole, recording, job.paths[0].name)
     sounds = [f"{job.stem}-{name}{form.suffix}" for name in outcome.names]
     with together(job.folder) as place:
         for name, part in zip(sounds, parts):
@@ -167,7 +172,7 @@ def _drawn(place: Path, stem: str, mixture: Any, parts: "Parts", outcome: Outcom
         mixture, parts = mixture[0], parts[:, 0]
     names = [f"{stem}-spectrogram.png"]
     titles = [re.sub(r"(\d+)$", r" \1", name).capitalize() for name in outcome.names]
-    spectrograms(place / names[0], mixture, parts, outcome.report["rate"], names=titles)
+    spectrograms(place / names[0], mixture, parts, outcome.report["rate"], names=titles, over=outcome.over)
     if len(outcome.report["costs"]) > 1:
         names.append(f"{stem}-cost.png")
         cost_curve(place / names[1], outcome.report["costs"], method=outcome.report["method"])

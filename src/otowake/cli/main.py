@@ -21,6 +21,7 @@ from otowake.cli.extract import extract
 from otowake.cli.interrupt import Stopped
 from otowake.cli.learn import learn
 from otowake.cli.methods import methods
+from otowake.cli.notes import notes
 from otowake.cli.separate import separate
 from otowake.cli.simulate import simulate
 from otowake.cli.transcribe import transcribe
@@ -36,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (separate, learn, extract, transcribe, evaluate, simulate, methods):
+for command in (separate, learn, extract, transcribe, notes, evaluate, simulate, methods):
     app.command()(command)
 
 

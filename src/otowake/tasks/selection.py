@@ -2,7 +2,7 @@
 
 G4               every G4                                C3..C4    every note from C3 to C4
 G4@1.5-2         those that sound from 1.5 to 2 s        G4,B4@2   several, with commas between them
-G4@1.7           the one that sounds at 1.7 s
+G4@1.7           the one that sounds at 1.7 s            oboe:G4   the oboe's, where instruments are known
 """
 
 import math
@@ -34,24 +34,30 @@ class Sounding(Protocol):
 
 @dataclass(frozen=True)
 class Selection:
-    """MIDI numbers from `low` to `high`, sounding from `start` to `end` seconds; by default at any time."""
+    """MIDI numbers from `low` to `high`, sounding from `start` to `end` seconds; by default at any time, by anybody."""
 
     low: int
     high: int
     start: float = 0.0
     end: float = math.inf
+    voice: str = ""
 
     def takes(self, note: Sounding) -> bool:
         """Whether half of the note lies within the time, or half of the time within the note."""
-        if not self.low <= note.pitch <= self.high:
+        if not self.names(note):
             return False
         both = min(self.end, note.offset) - max(self.start, note.onset)
         shorter = min(self.end - self.start, note.offset - note.onset)
         return both >= 0 and 2 * both >= shorter
 
+    def names(self, note: Sounding) -> bool:
+        """Whether it is one of these notes, at whatever time."""
+        return self.low <= note.pitch <= self.high and self.voice in ("", note.voice)
+
     @property
     def pitches(self) -> str:
-        return name(self.low) if self.low == self.high else f"{name(self.low)}..{name(self.high)}"
+        pitches = name(self.low) if self.low == self.high else f"{name(self.low)}..{name(self.high)}"
+        return f"{self.voice}:{pitches}" if self.voice else pitches
 
     @property
     def times(self) -> str:
@@ -74,10 +80,11 @@ def selected(words: str) -> tuple[Selection, ...]:
 
 
 def _one(word: str) -> Selection:
-    notes, at, times = word.partition("@")
+    voice, _, rest = word.rpartition(":")
+    notes, at, times = rest.partition("@")
     numbers = span(notes)
     if not at:
-        return Selection(numbers[0], numbers[-1])
+        return Selection(numbers[0], numbers[-1], voice=voice)
     match = _TIME.fullmatch(times.strip())
     if not match:
         raise OtowakeError(
@@ -86,7 +93,7 @@ def _one(word: str) -> Selection:
     start, end = float(match[1]), float(match[2] or match[1])
     if end < start:
         raise OtowakeError(f"The time of {word} ends before it begins; give {notes}@{match[2]}-{match[1]}.")
-    return Selection(numbers[0], numbers[-1], start, end)
+    return Selection(numbers[0], numbers[-1], start, end, voice)
 
 
 def check_occurs(selection: Selection, notes: Sequence[Sounding]) -> None:
@@ -96,12 +103,18 @@ def check_occurs(selection: Selection, notes: Sequence[Sounding]) -> None:
     wanted = selection.pitches
     if not notes:
         raise OtowakeError(f"{wanted} does not occur in the recording: no note was found in it.")
-    there = [note for note in notes if selection.low <= note.pitch <= selection.high]
+    voices = list(dict.fromkeys(note.voice for note in notes))
+    if selection.voice and selection.voice not in voices:
+        raise OtowakeError(
+            f"Nobody called {selection.voice} plays in the recording; those who do: {', '.join(voices)}."
+        )
+    there = [note for note in notes if selection.names(note)]
     if there:
         times = ", ".join(f"{note.onset:.2f}-{note.offset:.2f}" for note in there[:SHOWN])
         more = f", ... ({len(there)} in all)" if len(there) > SHOWN else ""
         raise OtowakeError(f"{wanted} occurs, but not at {selection.times} s: it sounds at {times}{more} s.")
     middle = (selection.low + selection.high) / 2
-    near = sorted({note.pitch for note in notes}, key=lambda pitch: (abs(pitch - middle), pitch))[:3]
+    mine = {note.pitch for note in notes if selection.voice in ("", note.voice)}
+    near = sorted(mine, key=lambda pitch: (abs(pitch - middle), pitch))[:3]
     names = ", ".join(name(pitch) for pitch in sorted(near))
     raise OtowakeError(f"{wanted} does not occur in the recording; the nearest notes that do: {names}.")
