@@ -6,7 +6,7 @@ Model    a note's share of a bin is its model's, s = r_note / sum r,  r = (sum_k
 Output   x + sum over the touched notes of (edited - original),   original = iSTFT(s X)
          soloed: the sum of the edited ones;   edited: g original, or its partials moved (`signal/transpose.py`)
 
-Where no touched note sounds, 0 is added: the output is the input, bit for bit.  SHARP: docs/decisions/0011-notes.md
+Where no touched note sounds, 0 is added: the output is the input, bit for bit.  SHARP: docs/decisions/0013-notes.md
 
 Source   Wiener masks: Fevotte, Bertin, Durrieu 2009, equation 29
 """
