@@ -7,6 +7,7 @@ Period           the first dip of d' that is nearly as deep as the deepest; its 
 Source   de Cheveigne & Kawahara 2002, equations 7 and 8 and step 4, here from spectra and not from samples.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -17,6 +18,7 @@ from otowake.linalg.safe import divide
 from otowake.signal.pitch import hertz
 from otowake.signal.stft import Stft
 
+FINE = 80_000  # lags a second: where they are coarser, twice the period may fit better than the period
 NEARLY = 0.02  # a dip this much higher than the deepest one may be the period: longer periods fit as well
 
 
@@ -36,9 +38,10 @@ def heard(B: Float[Tensor, "f k"], rate: int, stft: Stft, lowest: int = 24, high
         stft: the transform whose bins these are.
         lowest, highest: MIDI numbers between which pitches are looked for.
     """
-    first = max(2, int(rate / hertz(highest + 0.5)))
-    last = min(stft.n_fft // 2 - 2, int(rate / hertz(lowest - 0.5)) + 1)
-    dips = _differences(B.double(), stft)[: last + 2]
+    finer = max(1, math.ceil(FINE / rate))
+    first = max(2, int(finer * rate / hertz(highest + 0.5)))
+    last = min(finer * stft.n_fft // 2 - 2, int(finer * rate / hertz(lowest - 0.5)) + 1)
+    dips = _differences(B.double(), stft, finer, last + 2)
     middle = dips[first : last + 1]
     dip = (middle < dips[first - 1 : last]) & (middle <= dips[first + 1 : last + 2])
     depth = torch.where(dip, middle, torch.full_like(middle, torch.inf))
@@ -46,21 +49,22 @@ def heard(B: Float[Tensor, "f k"], rate: int, stft: Stft, lowest: int = 24, high
     at = near.to(torch.uint8).argmax(0) + first  # the first of them
     found = dip.any(0) & (B.sum(0) > 0)
     period, least = _between(dips, at)
-    pitch = 69 + 12 * torch.log2(rate / period / 440.0)
+    pitch = 69 + 12 * torch.log2(finer * rate / period / 440.0)
     return Heard(
         torch.where(found, pitch, torch.full_like(pitch, torch.nan)),
         torch.where(found, (1 - least).clamp(0, 1), torch.zeros_like(least)),
     )
 
 
-def _differences(B: Float[Tensor, "f k"], stft: Stft) -> Float[Tensor, "_ k"]:
-    """d' of each column, for lags from 0 to half a frame."""
-    c = torch.fft.irfft(B.square(), n=stft.n_fft, dim=0)[: stft.n_fft // 2]
-    window = torch.fft.irfft(torch.fft.rfft(stft.window(B)).abs().square(), n=stft.n_fft)[: stft.n_fft // 2]
+def _differences(B: Float[Tensor, "f k"], stft: Stft, finer: int, lags: int) -> Float[Tensor, "_ k"]:
+    """d' of each column at so many lags, from 0 in steps of 1 / finer samples."""
+    long = finer * stft.n_fft
+    c = torch.fft.irfft(B.square(), n=long, dim=0)[:lags]
+    window = torch.fft.irfft(torch.fft.rfft(stft.window(B)).abs().square(), n=long)[:lags]
     c = divide(c, c[0]) / (window / window[0]).unsqueeze(-1)
     d = (1 - c).clamp_min(0)
-    lags = torch.arange(len(d), dtype=d.dtype).unsqueeze(-1)
-    return torch.where(lags > 0, divide(d * lags, d.cumsum(0)), torch.ones_like(d))
+    lag = torch.arange(len(d), dtype=d.dtype).unsqueeze(-1)
+    return torch.where(lag > 0, divide(d * lag, d.cumsum(0)), torch.ones_like(d))
 
 
 def _between(d: Float[Tensor, "_ k"], at: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,11 +2,10 @@
 
 Spectrum  b_f = sum_h h^(-decay) w( f - f_h n_fft / rate ),    f_h = h f0 sqrt(1 + stiffness h^2)
           w: the transform's main lobe (Hann), 2 bins to either side, and wider by what the pitch may be off
-Bands     the partials of one pitch in several spectra, each a hump over neighbouring partials: their sum is b
 Support   b_f = 0 between partials stays 0 under multiplicative updates, so a spectrum that adapts stays harmonic
+Noise     humps of two octaves' width, flat together: noise of any colour is a sum of a few, a note is not
 
-Source    support by zeros: Raczynski, Ono, Sagayama 2007; humps of neighbouring partials: Vincent, Bertin, Badeau 2010;
-          f_h: Fletcher 1964, equation 10
+Source    zeros that stay: Raczynski, Ono, Sagayama 2007; f_h: Fletcher 1964, equation 10
 """
 
 import torch
@@ -28,9 +27,9 @@ def harmonic(
     rate: int,
     stft: Stft,
     *,
-    decay: float = 1.0,
+    decay: float = 1.2,
     stiffness: float = 0.0,
-    cents: float = 25.0,
+    cents: float = 60.0,
 ) -> Spectra:
     """The spectrum of each pitch, columns adding up to 1.
 
@@ -38,7 +37,7 @@ def harmonic(
         pitches: MIDI numbers, which need not be whole.
         rate: samples a second.
         stft: the transform whose bins the spectra have.
-        decay: partial h has the size h^-decay.
+        decay: partial h has the size h^-decay, up to the 40th.
         stiffness: of a string, 1e-4 to 1e-3 for a piano's; 0 has partials at whole multiples.
         cents: hundredths of a semitone by which a sound's pitch may be off and still have its partials inside.
 
@@ -48,25 +47,6 @@ def harmonic(
     spectra = [_partials(float(p), rate, stft, stiffness, cents) for p in pitches]
     sums = [lines @ torch.arange(1, lines.shape[1] + 1, dtype=lines.dtype) ** -decay for lines in spectra]
     return _unit(torch.stack(sums, -1), pitches, rate)
-
-
-def banded(
-    pitches: Float[Tensor, " k"],
-    rate: int,
-    stft: Stft,
-    bands: int,
-    *,
-    stiffness: float = 0.0,
-    cents: float = 25.0,
-) -> Spectra:
-    """`bands` spectra for each pitch, one pitch after the other: f (k bands).
-
-    Band j has its hump at the partial 2^j, in octaves half a cosine wide; the last one has all that is above it, too.
-    Bands without a partial below half the rate are empty.  Arguments as for `harmonic`.
-    """
-    spectra = torch.stack([_humps(_partials(float(p), rate, stft, stiffness, cents), bands) for p in pitches], 1)
-    size = spectra.sum(0)
-    return (spectra / torch.where(size > 0, size, torch.ones_like(size))).flatten(1)
 
 
 def noise(rate: int, stft: Stft) -> Spectra:
@@ -79,15 +59,6 @@ def noise(rate: int, stft: Stft) -> Spectra:
     middle = torch.arange(max(1, round(torch.log2(f[-1] / 62.5).item())), dtype=torch.float64)
     spectra = (torch.pi / 2 * (octave.clamp(0, float(middle[-1])) - middle).clamp(-1, 1)).cos().square()
     return spectra / spectra.sum(0)
-
-
-def _humps(lines: Float[Tensor, "f _"], bands: int) -> Spectra:
-    """Partials gathered in bands: f bands."""
-    octave = torch.log2(torch.arange(1, lines.shape[1] + 1, dtype=lines.dtype)).unsqueeze(-1)
-    away = octave - torch.arange(bands, dtype=lines.dtype)
-    hump = (torch.pi / 2 * away.clamp(-1, 1)).cos().square()
-    hump[:, -1] = torch.where(away[:, -1] > 0, torch.ones_like(away[:, -1]), hump[:, -1])
-    return lines @ hump
 
 
 def _partials(pitch: float, rate: int, stft: Stft, stiffness: float, cents: float) -> Float[Tensor, "f _"]:

@@ -19,14 +19,16 @@ from jaxtyping import Float
 from otowake.signal.pitch import name
 from otowake.tasks.pitched import Pitched
 
-AUDIBLE = 0.06
-AGAIN = 2.2
+AUDIBLE = 0.08
+AGAIN = 3.0
 FADED = 0.2
-BEGUN = 0.3
-SHORTEST = 0.06  # seconds
-EDGE = 0.05  # seconds that a rise takes, seen through a window
+BEGUN = 0.1
+LATE = 0.005
+SHORTEST = 0.07  # seconds
+EDGE = 0.06  # seconds that a rise takes, seen through a window
 RISE = 0.15  # seconds in which a note is as loud as it is said to be
 GHOST = 0.2
+DOUBLE = 0.5
 KIN = (1, 2, 12, 19, 24, 28, 31)  # semitones: neighbours, and the intervals of the first partials
 LOUDEST = 112
 
@@ -86,13 +88,14 @@ def detected(courses: dict[tuple[str, int], Course], times: Course, sensitivity:
 def _of_course(g: Course, times: Course, least: float, pitch: int, voice: str) -> Iterable[Note]:
     step = float(times[1] - times[0]) if len(times) > 1 else 1.0
     reach = max(1, round(RISE / step))
-    starts = _starts(g, least, max(1, round(EDGE / step)))
+    edge = max(1, round(EDGE / step))
+    starts = _starts(g, least, edge)
     for at, after in zip(starts, [*starts, len(g)][1:], strict=True):
         level = float(g[at : min(at + reach, after)].max())
         top = at + int(np.argmax(g[at : min(at + reach, after)]))
         low = np.flatnonzero(g[top:after] < max(least / 2, FADED * level))
         end = min(top + int(low[0]) if len(low) else after, len(g) - 1)
-        onset = max(0.0, _begun(g, times, at, level, reach))
+        onset = max(0.0, _begun(g, times, at, level, edge))
         offset = _ended(g, times, top, end, reach)
         if offset - onset >= SHORTEST:
             yield Note(pitch, onset, offset, 0, voice, level)
@@ -105,18 +108,19 @@ def _starts(g: Course, least: float, edge: int) -> list[int]:
     return np.flatnonzero(rising & ~np.pad(rising, (1, 0))[:-1]).tolist()
 
 
-def _begun(g: Course, times: Course, at: int, level: float, reach: int) -> float:
+def _begun(g: Course, times: Course, at: int, level: float, edge: int) -> float:
     """Seconds, between frames, where the rise around frame `at` passes `BEGUN` of the level."""
-    begin = max(0, at - reach)
-    floor = float(g[begin : at + 1].min())
+    begin = max(0, at - edge)
+    begin += int(np.argmin(g[begin : at + 1]))
+    floor = float(g[begin])
     mark = floor + (level - floor) * BEGUN
-    up = at
+    up = begin
     while up < len(g) - 1 and g[up] < mark:
         up += 1
     if up == 0 or g[up] <= g[up - 1]:
         return float(times[up])
     part = (g[up] - mark) / (g[up] - g[up - 1])
-    return float(times[up] - np.clip(part, 0, 1) * (times[up] - times[up - 1]))
+    return float(times[up] - np.clip(part, 0, 1) * (times[up] - times[up - 1])) + LATE
 
 
 def _ended(g: Course, times: Course, top: int, end: int, reach: int) -> float:
@@ -133,8 +137,12 @@ def _without_ghosts(notes: Sequence[Note]) -> list[Note]:
 
 def _haunts(ghost: Note, note: Note) -> bool:
     overlap = min(ghost.offset, note.offset) - max(ghost.onset, note.onset)
+    if overlap <= (ghost.offset - ghost.onset) / 2:
+        return False
+    if ghost.voice != note.voice and ghost.pitch == note.pitch:
+        return ghost.level < DOUBLE * note.level
     kindred = ghost.voice == note.voice and abs(ghost.pitch - note.pitch) in KIN
-    return kindred and overlap > (ghost.offset - ghost.onset) / 2 and ghost.level < GHOST * note.level
+    return kindred and ghost.level < GHOST * note.level
 
 
 def _with_velocities(notes: Sequence[Note]) -> list[Note]:

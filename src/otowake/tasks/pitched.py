@@ -1,12 +1,13 @@
 """A recording as a sum of notes: spectra with pitches, and how loud each of them is in every frame.
 
-decompose(x, rate, known)     with spectra of the instruments (`tones`), which are kept
-decompose(x, rate)            without: harmonic spectra of every pitch, which adapt to the recording where partials are
+decompose(x, rate, known)     with spectra of the instruments' notes (`tones`)
+decompose(x, rate)            without: one harmonic spectrum for every pitch
 
 Model    |x_ft| ~ sum_k b_fk h_kt, by the Kullback-Leibler divergence of amplitudes; |x| is the root of the mean power
-         of the channels; humps of noise take what no note explains, such as drums and breath
+         of the channels; B is known, H is found: one best cost, wherever it begins; humps of noise take what no note
+         explains, such as drums and breath
 
-Source   harmonic spectra: Raczynski, Ono, Sagayama 2007; known ones: Smaragdis, Raj, Shashanka 2007
+Source   known spectra: Smaragdis, Raj, Shashanka 2007; why harmonic ones stay as they are: experiments/transcription
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,6 @@ from torch import Tensor
 from otowake.core.errors import OtowakeError
 from otowake.core.separator import Separator
 from otowake.divergence.beta import Beta
-from otowake.divergence.penalty import Sparse
 from otowake.linalg.safe import divide
 from otowake.signal.pitch import hertz
 from otowake.signal.rate import resampled
@@ -37,7 +37,6 @@ from otowake.tasks.tones import FRAME, OVERLAP, Tones
 
 LOWEST, HIGHEST = 28, 96  # E1 to C7
 ITERATIONS = 100
-SPARSE = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,10 +129,8 @@ def decompose(
     a = amplitudes(size)
     B, pitch, voice = _spectra(known, new, frames, lowest, highest)
     rest = noise(new, frames)
-    frozen = torch.full((B.shape[-1] + rest.shape[-1],), bool(known))
-    frozen[B.shape[-1] :] = True
-    penalties = (Sparse(SPARSE),) if SPARSE else ()
-    source = Nmf(len(frozen), given=Given(torch.cat([B, rest], -1), frozen), penalties=penalties)
+    B = torch.cat([B, rest], -1)
+    source = Nmf(B.shape[-1], given=Given(B))
     run = watched(Separator(source, Observed(Beta(1.0), 1, power_of_v=1.0)), a, seed, iterations, watch, "notes")
     found, gains = run.state.z.B[0].double(), run.state.z.H[0].double()
     column = found.sum(0)

@@ -23,6 +23,7 @@ from otowake.tasks.pitched import ITERATIONS, Pitched, decompose
 from otowake.tasks.tones import Tones, labelled
 
 LOWEST, HIGHEST = "E1", "C7"
+UNKNOWN = 0.65  # of the sensitivity, where nothing is known of the instruments: what one note is spreads over several
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def transcribe(
         x: (channels, samples) floating point, NumPy or torch.  Never modified.
         rate: samples a second; where the known spectra have another, the recording is analysed at theirs.
         known: what the instruments sound like, of `tones`, or of `learn`, whose spectra get their pitches here; without
-            any, harmonic spectra that adapt to the recording are taken.
+            any, harmonic spectra are taken.
         lowest, highest: names of the notes that are looked for, such as C2 and C7.
         sensitivity: above 1 softer notes are heard, too; below 1 fewer.
         iterations: how many.
@@ -104,7 +105,7 @@ def transcribe(
     pitched = decompose(
         x, rate, spectra, lowest=low, highest=high, stft=as_stft(stft), iterations=iterations, seed=seed, watch=watch
     )
-    score = tuple(found(pitched, sensitivity))
+    score = tuple(found(pitched, sensitivity if spectra else UNKNOWN * sensitivity))
     return Transcription(
         score=score,
         rate=rate,
