@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from otowake.signal.audio import Recording, read, stack, write
     from otowake.simulate import simulate
     from otowake.tasks.bases import Bases, load_bases, save_bases
+    from otowake.tasks.edit import Edited, Heard, edit, hear
     from otowake.tasks.extract import Extraction, extract
     from otowake.tasks.learn import learn
     from otowake.tasks.separate import Separation, separate
@@ -36,6 +37,10 @@ _HOMES = {
     "Bases": "otowake.tasks.bases",
     "load_bases": "otowake.tasks.bases",
     "save_bases": "otowake.tasks.bases",
+    "Edited": "otowake.tasks.edit",
+    "Heard": "otowake.tasks.edit",
+    "edit": "otowake.tasks.edit",
+    "hear": "otowake.tasks.edit",
     "Extraction": "otowake.tasks.extract",
     "extract": "otowake.tasks.extract",
     "learn": "otowake.tasks.learn",
@@ -50,15 +55,19 @@ _HOMES = {
 __all__ = [
     "AudioRefused",
     "Bases",
+    "Edited",
     "Extraction",
+    "Heard",
     "OtowakeError",
     "Recording",
     "Separation",
     "Tones",
     "Transcription",
     "__version__",
+    "edit",
     "evaluate",
     "extract",
+    "hear",
     "learn",
     "load_bases",
     "read",

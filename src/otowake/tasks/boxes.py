@@ -49,10 +49,14 @@ def _result(axes: Any, note: Sounding, part: Part, wordy: bool) -> None:
 
 def _box(axes: Any, note: Sounding, semitones: float, colour: str, words: str) -> None:
     from matplotlib.patches import Rectangle
+    from matplotlib.patheffects import withStroke
 
     low, high = (np.log2(hertz(note.pitch + semitones + half)) for half in (-0.6, 0.6))
     style = {SEEN: ("-", 1.2), OTHERS: ("-", 0.3), GONE: (":", 1.2)}[colour]
     size = (note.offset - note.onset, high - low)
     axes.add_patch(Rectangle((note.onset, low), *size, fill=False, ec=colour, ls=style[0], lw=style[1]))
     if words:
-        axes.annotate(words, (note.onset, high), xytext=(1, 1), textcoords="offset points", color=colour, fontsize=7)
+        axes.annotate(
+            words, (note.onset, high), xytext=(1, 2), textcoords="offset points", color=colour, fontsize=7.5,
+            path_effects=[withStroke(linewidth=1.6, foreground="black")], clip_on=True,
+        )  # fmt: skip
