@@ -239,7 +239,7 @@ def test_the_list(mix, harp, tmp_path, capsys):
     assert list(lines) == ["note", "C4", "E4", "G4"]
     assert float(lines["G4"][1]) == pytest.approx(392, rel=0.005)
     assert -30 < float(lines["G4"][2]) < -10
-    assert [round(float(time.split("-")[0]), 1) for time in lines["C4"][3:]] == [0.0, 0.7]
+    assert [float(time.split("-")[0]) for time in lines["C4"][3:]] == pytest.approx([0, 2 / 3], abs=0.06)
     code, out, _ = quickly(capsys, "notes", mix, "--list", "--json", "--example", harp, *FEW)
     assert [row["note"] for row in json.loads(out)["score"]] == ["C4", "G4", "C4", "E4"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mix.wav"]

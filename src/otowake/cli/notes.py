@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from otowake.tasks.edits import Edit
 
 Words = list[str] | None
-Played = dict[str, list[Path]]
 
 
 def notes(
@@ -69,59 +68,61 @@ def notes(
 
     Examples: otowake notes song.wav --list;  otowake notes song.wav --mute G4 --transpose E4@2=-1
     """
-    wished = {"mute": mute, "solo": solo, "gain": gain, "transpose": transpose}
-    if list_ == (edits is not None or any(wished.values())):
+    words = {"mute": mute, "solo": solo, "gain": gain, "transpose": transpose}
+    if list_ == (edits is not None or any(words.values())):
         raise OtowakeError("Say what to do with the notes: --list them, or edit some, with --mute G4 for example.")
     say_what_happens(verbose)
     prepare_process()
-    todo, options, played = _wishes(wished, edits)
-    if bases or example:
-        played = {"examples": example or [], "bases": bases or []}
-    inputs = [file, *played["examples"], *played["bases"], *([edits] if edits else [])]
-    jobs = [] if list_ else planned([(file,)], out, "edited", inputs)
-    given = {
-        "lowest": lowest, "highest": highest, "sensitivity": sensitivity, "seed": seed, "iterations": iterations,
-        "stft": stft,
-    }  # fmt: skip
-    options |= {key: value for key, value in given.items() if value is not None}
-    _check(options)
+    options = {"lowest": lowest, "highest": highest, "sensitivity": sensitivity, "seed": seed, "stft": stft}
+    wishes = _wishes(words, edits, {**options, "iterations": iterations}, example or [], bases or [])
     bar = sys.stderr.isatty() and not verbose
-
-    def hear(recording: "Recording", watch: "Watch") -> "Heard":
-        from otowake.tasks.edit import hear as heard
-
-        known = instruments(played["examples"], played["bases"], recording.rate, options.get("stft"))
-        return heard(recording.samples, recording.rate, known, watch=watch, **options)
-
     if list_:
-        _listed(followed(file.name, bar, lambda watch: _report(file, hear, watch)), as_json)
+        _listed(followed(file.name, bar, lambda watch: _report(file, wishes, watch)), as_json)
         return
-
-    def compute(recording: "Recording", watch: "Watch") -> Outcome:
-        return _computed(hear(recording, watch), todo, played)
-
-    told(*each(jobs, compute, plots=plots, bar=bar), as_json, "edited")
+    inputs = [file, *wishes.examples, *wishes.bases, *([edits] if edits else [])]
+    jobs = planned([(file,)], out, "edited", inputs)
+    told(*each(jobs, lambda x, watch: _computed(x, wishes, watch), plots=plots, bar=bar), as_json, "edited")
 
 
-def _computed(heard: "Heard", todo: "list[Edit]", played: Played) -> Outcome:
+class Wishes(NamedTuple):
+    """What is asked for: edits, how notes are to be found, and files of what the instruments sound like."""
+
+    edits: "list[Edit]"
+    options: dict[str, Any]
+    examples: list[Path]
+    bases: list[Path]
+
+
+def _hear(recording: "Recording", wishes: Wishes, watch: "Watch") -> "Heard":
+    from otowake.tasks.edit import hear
+
+    known = instruments(wishes.examples, wishes.bases, recording.rate, wishes.options.get("stft"))
+    return hear(recording.samples, recording.rate, known, watch=watch, **wishes.options)
+
+
+def _computed(recording: "Recording", wishes: Wishes, watch: "Watch") -> Outcome:
     import numpy as np
 
     from otowake.tasks.boxes import boxes
     from otowake.tasks.edits import plan
 
-    edited = heard.edited(todo)
+    heard = _hear(recording, wishes, watch)
+    edited = heard.edited(wishes.edits)
     whole = np.asarray(edited.samples)
     score = heard.transcription.score
-    over = boxes(plan(todo, score), score)
-    report = {**edited.report(), **{key: [str(path) for path in paths] for key, paths in played.items()}}
-    return Outcome(whole[None], ("edited",), report, "notes", whole=whole, over=over)
+    files = {"examples": [*map(str, wishes.examples)], "bases": [*map(str, wishes.bases)]}
+    over = boxes(plan(wishes.edits, score), score)
+    return Outcome(whole[None], ("edited",), {**edited.report(), **files}, "notes", whole=whole, over=over)
 
 
 # ---- what is asked for -------------------------------------------------------------------------------------
 
 
-def _wishes(wished: dict[str, Words], path: Path | None) -> "tuple[list[Edit], dict[str, Any], Played]":
-    """The edits, of a file first; and what the file says of how the notes were found, and by which instruments."""
+def _wishes(
+    words: dict[str, Words], path: Path | None, given: dict[str, Any], examples: list[Path], bases: list[Path]
+) -> Wishes:
+    """What a file says, and what the command line adds to its edits, or says instead of the rest."""
+    from otowake.signal.pitch import number
     from otowake.tasks.edits import edit, load_edits
 
     first, more = load_edits(path) if path else ((), {})
@@ -129,30 +130,27 @@ def _wishes(wished: dict[str, Words], path: Path | None) -> "tuple[list[Edit], d
     kept = settings if isinstance(settings, dict) else {}
     kinds = {"lowest": str, "highest": str, "sensitivity": int | float, "seed": int, "iterations": int, "stft": str}
     options = {key: kept[key] for key, kind in kinds.items() if isinstance(kept.get(key), kind)}
-    todo = [*first, *(edit(kind, words) for kind, several in wished.items() for words in several or [])]
-    return todo, options, {key: [Path(name) for name in _texts(more.get(key))] for key in ("examples", "bases")}
+    options |= {key: value for key, value in given.items() if value is not None}
+    for key in ("lowest", "highest"):
+        number(options.get(key, "C4"))  # refused before anything long begins
+    if not examples and not bases:
+        examples, bases = ([Path(name) for name in _texts(more.get(key))] for key in ("examples", "bases"))
+    todo = [*first, *(edit(kind, word) for kind, several in words.items() for word in several or [])]
+    return Wishes(todo, options, examples, bases)
 
 
 def _texts(value: Any) -> list[str]:
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
-def _check(options: dict[str, Any]) -> None:
-    """Refuses now what would be refused after the instruments were learned."""
-    from otowake.signal.pitch import number
-
-    for key in ("lowest", "highest"):
-        number(options.get(key, "C4"))
-
-
 # ---- the list ----------------------------------------------------------------------------------------------
 
 
-def _report(file: Path, hear: Any, watch: "Watch") -> dict[str, Any]:
+def _report(file: Path, wishes: Wishes, watch: "Watch") -> dict[str, Any]:
     from otowake.signal.audio import read
 
     recording = read(file)
-    report = hear(recording, watch).report()
+    report = _hear(recording, wishes, watch).report()
     return {"inputs": [str(file)], **report, "notes": [*recording.notes, *report["notes"]]}
 
 

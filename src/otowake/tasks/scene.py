@@ -96,8 +96,8 @@ def sound(of: Scene, one: Placed) -> tuple[int, Sound]:
 def level(of: Scene, one: Placed) -> float:
     """The note's mean power while it sounds, in dB; 0 is a sine of full scale in every channel."""
     stft = of.pitched.stft
-    power = (of.X[..., one.frames] * share(of, one)).abs().square().sum(-2).mean()  # of a frame: halved spectra
-    mean = 2 * power / (stft.n_fft * stft.window(power).square().sum())
+    power = (of.X[..., one.frames] * share(of, one)).abs().square().sum(-2)  # of frames: halves of spectra
+    mean = 2 * power.sum() / max(power.numel(), 1) / (stft.n_fft * stft.window(power).square().sum())
     return float(10 * torch.log10(2 * mean) + 20 * torch.log10(of.peak))
 
 
