@@ -1,7 +1,7 @@
 """Transcribes single parts and mixtures of them; one line of JSON a recording and way.
 
     python experiments/transcription/run.py                     everything, into results/full.jsonl
-    python experiments/transcription/run.py --ways known        known, none or pyin; several
+    python experiments/transcription/run.py --ways known        known, none, pyin, basic_pitch; several
     python experiments/transcription/run.py --sets one four     one, two, four
     python experiments/transcription/run.py --report            the tables of README.md, written into it
 
@@ -16,11 +16,13 @@ import platform
 import random
 import re
 import statistics
+import tempfile
 import time
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import mir_eval
 import numpy as np
@@ -45,6 +47,7 @@ WORDS = {
     "known": "a scale of each instrument known",
     "none": "without any example",
     "pyin": "librosa.pyin, one voice",
+    "basic_pitch": "basic-pitch, a trained network",
 }
 
 
@@ -87,8 +90,8 @@ class Music:
 def transcribed(music: Music, names: tuple[str, ...], way: str) -> tuple[np.ndarray, np.ndarray]:
     """(onset, offset) and hertz of what is heard."""
     x = music.mixture(names)
-    if way == "pyin":
-        return pyin_notes(x[0])
+    if way in ("pyin", "basic_pitch"):
+        return pyin_notes(x[0]) if way == "pyin" else network_notes(x[0])
     known = [music.tones(name) for name in names] if way == "known" else []
     score = otowake.transcribe(x, RATE, known).score
     return np.array([(n.onset, n.offset) for n in score]).reshape(-1, 2), np.array([hertz(n.pitch) for n in score])
@@ -104,6 +107,26 @@ def pyin_notes(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     runs = [(a, b) for a, b in itertools.pairwise(edges) if pitch[a] >= 0 and (b - a) * 512 / RATE >= 0.06]
     times = np.array([(a * 512 / RATE, b * 512 / RATE) for a, b in runs]).reshape(-1, 2)
     return times, np.array([hertz(pitch[a]) for a, _ in runs])
+
+
+@cache
+def network() -> Any:
+    """basic-pitch with the weights in its package, by onnxruntime."""
+    import basic_pitch
+    from basic_pitch.inference import Model
+
+    return Model(Path(basic_pitch.__file__).parent / "saved_models" / "icassp_2022" / "nmp.onnx")
+
+
+def network_notes(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What basic-pitch hears with its defaults."""
+    from basic_pitch.inference import predict
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.wav"
+        soundfile.write(path, x, RATE, "FLOAT")
+        notes = predict(path, network())[2]
+    return np.array([n[:2] for n in notes]).reshape(-1, 2), np.array([hertz(int(n[2])) for n in notes])
 
 
 def figures(music: Music, names: tuple[str, ...], way: str) -> dict:
@@ -176,7 +199,7 @@ def _groups(kind: str, way: str, own: list[dict]) -> Iterator[tuple[str, list[di
 
 
 def single(found: list[dict]) -> str:
-    rows = [f"| part | {' | '.join(WORDS.values())} |", "|---" * 4 + "|"]
+    rows = [f"| part | {' | '.join(WORDS.values())} |", "|---" * (len(WORDS) + 1) + "|"]
     for name in PART:
         own = {line["way"]: f"{line['f']:.3f}" for line in found if line["recording"] == [name]}
         rows.append(f"| {name} | {' | '.join(own.get(way, '') for way in WORDS)} |")

@@ -261,6 +261,12 @@ def test_a_midi_file_gives_back_the_notes():
     assert len(mido.MidiFile(file=io.BytesIO(written([]))).tracks) == 1
 
 
+def test_a_note_ends_before_it_is_played_again():
+    notes = [Note(60, 0.0, 0.6, 100, "oboe", 1.0), Note(60, 0.5, 1.0, 90, "oboe", 1.0)]
+    track = mido.MidiFile(file=io.BytesIO(written(notes))).tracks[1]
+    assert [m.type for m in track if not m.is_meta] == ["note_on", "note_off", "note_on", "note_off"]
+
+
 def test_the_tenth_channel_is_for_drums():
     notes = [Note(60, 0.0, 0.5, 100, f"voice {i}", 1.0) for i in range(17)]
     tracks = mido.MidiFile(file=io.BytesIO(written(notes))).tracks[1:]

@@ -29,14 +29,17 @@ def written(notes: Sequence[Note]) -> bytes:
 
 
 def _messages(notes: Sequence[Note], voice: str, channel: int) -> list:
-    """Ends come before beginnings of the same time, so that a note that is played again is heard again."""
+    """Ends come before beginnings of the same pitch, so that a note that is played again is heard again."""
     from mido import Message, MetaMessage
 
     events = []
-    for note in notes:
-        begin = _ticks(note.onset)
+    ordered = sorted(notes, key=lambda note: (note.pitch, note.onset))
+    for note, after in zip(ordered, [*ordered[1:], None], strict=True):
+        begin, end = _ticks(note.onset), _ticks(note.offset)
+        if after is not None and after.pitch == note.pitch:
+            end = min(end, _ticks(after.onset))
         events.append((begin, 1, note.pitch, note.velocity))
-        events.append((max(begin + 1, _ticks(note.offset)), 0, note.pitch, 0))
+        events.append((max(begin + 1, end), 0, note.pitch, 0))
     title = voice.encode("latin-1", "replace").decode("latin-1")  # what the format can hold
     messages, now = [MetaMessage("track_name", name=title)], 0
     for tick, on, pitch, velocity in sorted(events):

@@ -81,7 +81,9 @@ def detected(courses: dict[tuple[str, int], Course], times: Course, sensitivity:
     if loudest <= 0:
         return []
     least = AUDIBLE * loudest / sensitivity
-    notes = [note for (voice, pitch), g in courses.items() for note in _of_course(g, times, least, pitch, voice)]
+    notes: list[Note] = []
+    for (voice, pitch), g in courses.items():
+        notes += _apart(list(_of_course(g, times, least, pitch, voice)))
     return _with_velocities(_without_ghosts(notes))
 
 
@@ -99,6 +101,12 @@ def _of_course(g: Course, times: Course, least: float, pitch: int, voice: str) -
         offset = _ended(g, times, top, end, reach)
         if offset - onset >= SHORTEST:
             yield Note(pitch, onset, offset, 0, voice, level)
+
+
+def _apart(notes: list[Note]) -> list[Note]:
+    """Notes of one pitch, each of which ends before the next begins."""
+    nexts = [*(note.onset for note in notes), np.inf][1:]
+    return [replace(one, offset=min(one.offset, after)) for one, after in zip(notes, nexts, strict=True)]
 
 
 def _starts(g: Course, least: float, edge: int) -> list[int]:

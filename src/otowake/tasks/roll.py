@@ -1,7 +1,8 @@
 """A piano roll: notes drawn over the spectrogram that they were heard in.
 
 Both axes are those of the music: seconds, and semitones with the names of the notes.  The shades are levels, from the
-loudest spot down to 60 dB below it; a note is a bar in its voice's colour, with its name where there is room.
+loudest spot down to 50 dB below it, in steps of 2.5; a note is a bar in its voice's colour, with its name where there
+is room.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from otowake.tasks.pictures import COLUMNS, FAINT, SILENCE, TEXT, WIDTH, _figure
 COLOURS = ("#d1495b", "#00798c", "#e0a100", "#6a4c93", "#3a7d44", "#c05a00", "#2a5caa", "#8d6e63")
 BLACK = {1, 3, 6, 8, 10}  # keys of a piano, from C
 STEPS = 4  # rows a semitone
-RANGE = 60.0  # decibels
+RANGE, SHADE = 50.0, 2.5  # decibels, of all and of one shade: pictures of few shades are small files
 MARGIN = 2  # semitones above and below the notes
 SEMITONE = 0.11  # inches
 LEFT, RIGHT, TOP, BOTTOM = 0.55, 0.15, 0.4, 0.75  # inches
@@ -49,10 +50,10 @@ def piano_roll(
     figure = _figure(WIDTH, height)
     across = WIDTH - LEFT - RIGHT
     axes = figure.add_axes((LEFT / WIDTH, BOTTOM / height, across / WIDTH, tall / height))
-    levels = _levels(sound, rate, low, high)
+    levels = SHADE * np.round(_levels(sound, rate, low, high) / SHADE)
     axes.imshow(
         levels, cmap="Greys", vmin=levels.max() - RANGE, vmax=levels.max() + 15, origin="lower", aspect="auto",
-        extent=(0.0, seconds, low - 0.5, high + 0.5), interpolation="bilinear",
+        extent=(0.0, seconds, low - 0.5, high + 0.5), interpolation="nearest",
     )  # fmt: skip
     _bars(axes, notes, across / seconds)
     _keys(axes, low, high)
