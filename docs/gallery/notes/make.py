@@ -16,7 +16,7 @@ from otowake.tasks.boxes import boxes
 from otowake.tasks.edit import Heard, hear
 from otowake.tasks.edits import parsed, plan
 from otowake.tasks.pictures import spectrograms
-from otowake.tasks.scene import Placed, share
+from otowake.tasks.scene import Placed, share, spectrogram
 from otowake.tasks.tones import tones
 
 RATE, SECONDS, BEAT = 16_000, 4.5, 60 / 108
@@ -154,12 +154,12 @@ def moved(piano: Heard) -> str:
 def stretched(heard: Heard, one: Placed, a: float) -> np.ndarray:
     """The note's magnitudes at a times the frequency, with the phases of the recording."""
     scene = heard.scene
-    Y = torch.zeros_like(scene.X)
-    Y[..., one.frames] = scene.X[..., one.frames] * share(scene, one)
-    size, f = Y.abs().numpy()[0], np.arange(Y.shape[1])
+    stft, X = scene.pitched.stft, spectrogram(scene, one)
+    size, f = (X.abs() * share(scene, one)).numpy()[0], np.arange(stft.bins)
     new = np.stack([np.interp(f / a, f, column, right=0.0) for column in size.T], -1)
-    phased = torch.from_numpy(new)[None] * torch.polar(torch.ones_like(scene.X.real), scene.X.angle())
-    return (scene.pitched.stft.inverse(phased, scene.x.shape[-1]) * scene.peak).numpy()
+    Y = torch.zeros(1, stft.bins, stft.frames(scene.x.shape[-1]), dtype=X.dtype)
+    Y[..., one.frames] = torch.from_numpy(new) * torch.polar(torch.ones_like(X.real), X.angle())
+    return (stft.inverse(Y, scene.x.shape[-1]) * scene.peak).numpy()
 
 
 def cents(was: np.ndarray, now: np.ndarray, f0: float, a: float) -> float:

@@ -24,7 +24,7 @@ from otowake.signal.pitch import hertz
 from otowake.signal.rate import resampled
 from otowake.signal.transpose import fundamental, transposed
 from otowake.source.harmonic import harmonic
-from otowake.tasks.edits import Part, Plan
+from otowake.tasks.edits import Plan
 from otowake.tasks.pitched import Pitched
 from otowake.tasks.selection import Sounding
 
@@ -49,20 +49,23 @@ class Scene:
     """A recording, at the rate of its analysis, and the notes in it.
 
     Attributes:
-        x: channels samples, of peak 1 but for `peak`.
+        x: channels samples, with the peak 1.
         peak: what x was divided by.
-        X: its spectrogram.
         pitched: the model.
         placed: the notes.
-        whole: f t, the sum of all r.
+        groups: spectra that are squared together: those of each note, and those without a pitch.
     """
 
     x: Sound
     peak: Tensor
-    X: Complex[Tensor, "channels f t"]
     pitched: Pitched
     placed: tuple[Placed, ...]
-    whole: Float[Tensor, "f t"]
+    groups: tuple[Bool[Tensor, " k"], ...]
+
+    @property
+    def room(self) -> int:
+        """Frames that overlap one sample."""
+        return -(-self.pitched.stft.n_fft // self.pitched.stft.hop)
 
 
 def scene(x: Sound, rate: int, pitched: Pitched, notes: Sequence[Sounding]) -> Scene:
@@ -74,29 +77,41 @@ def scene(x: Sound, rate: int, pitched: Pitched, notes: Sequence[Sounding]) -> S
         notes: pitches and seconds.
     """
     heard = torch.from_numpy(resampled(x.numpy(), rate, pitched.rate))
+    own = dict.fromkeys(zip(pitched.pitch, pitched.voice, strict=True))
+    groups = [pitched.of(p, voice) for p, voice in own if p is not None]
+    rest = torch.tensor([p is None for p in pitched.pitch])
     peak = heard.abs().amax()
-    heard = heard / peak
-    return Scene(heard, peak, pitched.stft.forward(heard), pitched, _placed(pitched, notes), _whole(pitched))
+    return Scene(heard / peak, peak, pitched, _placed(pitched, notes), (*groups, rest))
 
 
 def share(of: Scene, one: Placed) -> Float[Tensor, "f t"]:
     """What belongs to a note of each bin of its frames."""
-    B, H = of.pitched.B[:, one.mine] * one.partials.unsqueeze(-1), of.pitched.H[one.mine, one.frames]
-    return divide((B @ H) ** SHARP, of.whole[:, one.frames])
+    B, H = of.pitched.B, of.pitched.H[:, one.frames]
+    whole = torch.zeros(B.shape[0], H.shape[1], dtype=B.dtype)
+    for group in of.groups:
+        whole += (B[:, group] @ H[group]) ** SHARP
+    return divide((B[:, one.mine] @ H[one.mine]) ** SHARP, whole) * one.partials.unsqueeze(-1)
+
+
+def spectrogram(of: Scene, one: Placed) -> Complex[Tensor, "channels f t"]:
+    """The recording's spectrogram in the frames of a note, which is all that is ever computed of it."""
+    stft, t = of.pitched.stft, one.frames
+    low, high = (t.start - of.room) * stft.hop, t.stop * stft.hop
+    piece = of.x[..., max(0, low) : max(0, high)]
+    padded = torch.nn.functional.pad(piece, (max(0, -low), high - max(0, low) - piece.shape[-1]))
+    return stft.forward(padded)[..., of.room : of.room + t.stop - t.start]
 
 
 def sound(of: Scene, one: Placed) -> tuple[int, Sound]:
     """A note alone: its first sample's place in the recording, which may lie before it, and its samples."""
-    stft = of.pitched.stft
-    room = -(-stft.n_fft // stft.hop)
-    Y = torch.nn.functional.pad(of.X[..., one.frames] * share(of, one), (room, room))
-    return (one.frames.start - room) * stft.hop, stft.inverse(Y) * of.peak
+    Y = torch.nn.functional.pad(spectrogram(of, one) * share(of, one), (of.room, of.room))
+    return (one.frames.start - of.room) * of.pitched.stft.hop, of.pitched.stft.inverse(Y) * of.peak
 
 
 def level(of: Scene, one: Placed) -> float:
     """The note's mean power while it sounds, in dB; 0 is a sine of full scale in every channel."""
     stft = of.pitched.stft
-    power = (of.X[..., one.frames] * share(of, one)).abs().square().sum(-2)  # of frames: halves of spectra
+    power = (spectrogram(of, one) * share(of, one)).abs().square().sum(-2)  # of frames: halves of spectra
     mean = 2 * power.sum() / max(power.numel(), 1) / (stft.n_fft * stft.window(power).square().sum())
     return float(10 * torch.log10(2 * mean) + 20 * torch.log10(of.peak))
 
@@ -108,38 +123,22 @@ def pitch(of: Scene, one: Placed) -> float:
 
 def change(of: Scene, todo: Plan) -> Sound:
     """What has to be added to the recording, or, where the rest is not heard, the notes alone; at the model's rate."""
-    mask = torch.zeros_like(of.whole)
-    moved = torch.zeros_like(of.x)
+    total = torch.zeros_like(of.x)
     for one, part in zip(of.placed, todo.parts, strict=True):
         shifts = part.semitones != 0 and part.gain != 0
         weight = (0.0 if shifts else part.gain) - todo.rest
-        if weight:
-            mask[:, one.frames] += weight * share(of, one)
-        if shifts:
-            _add(moved, *_shifted(of, one, part))
-    return of.pitched.stft.inverse(of.X * mask, of.x.shape[-1]) * of.peak + moved
-
-
-def _shifted(of: Scene, one: Placed, part: Part) -> tuple[int, Sound]:
-    start, y = sound(of, one)
-    return start, part.gain * transposed(y, of.pitched.rate, hertz(one.note.pitch), part.semitones)
+        if weight or shifts:
+            start, y = sound(of, one)
+            _add(total, start, weight * y)
+            if shifts:
+                _add(total, start, part.gain * transposed(y, of.pitched.rate, hertz(one.note.pitch), part.semitones))
+    return total
 
 
 def _add(total: Sound, start: int, y: Sound) -> None:
     """y at its place in the total, which is changed."""
     low, high = max(0, start), min(total.shape[-1], start + y.shape[-1])
     total[..., low:high] += y[..., low - start : high - start]
-
-
-def _whole(pitched: Pitched) -> Float[Tensor, "f t"]:
-    """The sum of what each note, and what has no pitch, explains, to the power of `SHARP`."""
-    own = set(zip(pitched.pitch, pitched.voice, strict=True))
-    groups = [pitched.of(p, voice) for p, voice in own if p is not None]
-    rest = torch.tensor([p is None for p in pitched.pitch])
-    total = torch.zeros(pitched.B.shape[0], pitched.H.shape[-1], dtype=pitched.B.dtype)
-    for mine in [*groups, rest]:
-        total += (pitched.B[:, mine] @ pitched.H[mine]) ** SHARP
-    return total
 
 
 # ---- when a note sounds ------------------------------------------------------------------------------------
