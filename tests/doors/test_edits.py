@@ -135,6 +135,6 @@ def test_files_that_hold_no_edits(tmp_path, text, said):
 
 
 def test_numbers_that_are_none():
-    for amount in (math.inf, math.nan, 61):
+    for amount in (math.inf, math.nan, 61.0):
         with pytest.raises(OtowakeError, match="dB"):
             Gain("G4", amount)

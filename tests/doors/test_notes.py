@@ -16,6 +16,7 @@ from otowake.signal.stft import Stft
 from otowake.signal.transpose import fundamental
 from otowake.tasks.edit import edit, hear
 from otowake.tasks.edits import Gain, Mute, Transpose
+from otowake.tasks.scene import share, spectrogram
 from otowake.tasks.tones import tones
 
 MUSIC = Path(__file__).resolve().parents[2] / "examples" / "music"
@@ -117,7 +118,7 @@ def test_an_isolated_note_gets_as_loud_as_asked_for(known):
     assert decibels(heard.edited(["mute A#3"]).samples[inner], alone[inner]) < -12  # the hammer is left
 
 
-@pytest.mark.parametrize("semitones", [-3, 1, 7])
+@pytest.mark.parametrize("semitones", [-3.0, 1.0, 7.0])
 def test_a_transposed_note_has_the_right_pitch(piano, semitones):
     x, heard = piano
     silence = heard.edited(["mute G4@2.3"]).samples
@@ -298,3 +299,13 @@ def test_other_refusals(mix, tmp_path, capsys):
 def test_wishes_from_python_are_refused_before_the_notes_are_looked_for(mix):
     with pytest.raises(OtowakeError, match="H4"):
         edit(np.zeros((1, 9000)), RATE, ["mute H4"])
+
+
+def test_a_notes_spectrogram_is_the_recordings_in_its_frames(piano):
+    x, heard = piano
+    scene = heard.scene
+    whole = scene.pitched.stft.forward(scene.x)
+    for one in (*scene.placed[:2], scene.placed[-1]):  # the first begin with the recording, the last ends with it
+        torch.testing.assert_close(spectrogram(scene, one), whole[..., one.frames], rtol=0, atol=1e-9)
+        assert one.frames.stop > one.frames.start
+        assert float(share(scene, one).max()) <= 1

@@ -33,7 +33,7 @@ def partials(x, rate, hertz):
     return np.array(found)
 
 
-@pytest.mark.parametrize("semitones", [-7, -1, 0.5, 1, 4, 12])
+@pytest.mark.parametrize("semitones", [-7.0, -1.0, 0.5, 1.0, 4.0, 12.0])
 @pytest.mark.parametrize("instrument", PARTS)
 def test_partials_move_by_so_many_semitones(instrument, semitones):
     x, rate, hertz = note(instrument, 4)
@@ -48,7 +48,7 @@ def test_partials_move_by_so_many_semitones(instrument, semitones):
 def test_an_attack_stays_sharp():
     x, rate, hertz = note("piano", 10)
     silent = torch.zeros(rate // 2, dtype=x.dtype)
-    y = transposed(torch.cat([silent, x, silent])[None], rate, hertz, 3)[0]
+    y = transposed(torch.cat([silent, x, silent])[None], rate, hertz, 3.0)[0]
     before = y[: len(silent) - int(0.02 * rate)].square().mean()
     assert 10 * np.log10(float(before / x.square().mean())) < -50
     rise = [int((part.abs() > 0.5 * part.abs().max()).nonzero()[0]) for part in (torch.cat([silent, x]), y)]
@@ -57,18 +57,18 @@ def test_an_attack_stays_sharp():
 
 def test_channels_keep_their_balance_and_nothing_is_nothing():
     x, rate, hertz = note("oboe", 4)
-    y = transposed(torch.stack([x, -0.5 * x, 0 * x]), rate, hertz, 2)
+    y = transposed(torch.stack([x, -0.5 * x, 0 * x]), rate, hertz, 2.0)
     torch.testing.assert_close(y[1], -0.5 * y[0])
     assert not y[2].any()
-    assert transposed(x[None], rate, hertz, 0) is not None
-    torch.testing.assert_close(transposed(x[None], rate, hertz, 0)[0], x, rtol=0, atol=0)
-    assert not transposed(0 * x[None], rate, hertz, 5).any()
+    assert transposed(x[None], rate, hertz, 0.0) is not None
+    torch.testing.assert_close(transposed(x[None], rate, hertz, 0.0)[0], x, rtol=0, atol=0)
+    assert not transposed(0 * x[None], rate, hertz, 5.0).any()
 
 
 def test_partials_that_would_pass_half_the_rate_are_left_out():
     t = torch.arange(8000, dtype=torch.float64) / 8000
     x = torch.sin(2 * torch.pi * 1000 * t) + torch.sin(2 * torch.pi * 3000 * t)
-    y = transposed(x[None], 8000, 1000.0, 12)[0]
+    y = transposed(x[None], 8000, 1000.0, 12.0)[0]
     torch.testing.assert_close(y[1000:-1000].square().mean(), torch.tensor(0.5, dtype=torch.float64), rtol=0.01, atol=0)
     size = torch.fft.rfft(y[1000:-1000] * torch.hann_window(6000, dtype=y.dtype)).abs()
     assert int(size.argmax()) == 1500

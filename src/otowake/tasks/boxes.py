@@ -21,8 +21,8 @@ def boxes(plan: Plan, notes: Sequence[Sounding]) -> Callable[[Any, int], None]:
     low, high = min((n.pitch for n in notes), default=40), max((n.pitch for n in notes), default=88)
 
     def over(axes: Any, panel: int) -> None:
-        top = min(np.log2(hertz(high + ABOVE)), axes.get_ylim()[1])
-        axes.set_ylim(max(np.log2(hertz(low - BELOW)), axes.get_ylim()[0]), top)
+        top = min(np.log2(hertz(float(high + ABOVE))), axes.get_ylim()[1])
+        axes.set_ylim(max(np.log2(hertz(float(low - BELOW))), axes.get_ylim()[0]), top)
         for note, part, edited in zip(notes, plan.parts, touched, strict=True):
             if not edited:
                 _box(axes, note, 0.0, OTHERS, "")

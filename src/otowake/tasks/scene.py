@@ -118,7 +118,7 @@ def level(of: Scene, one: Placed) -> float:
 
 def pitch(of: Scene, one: Placed) -> float:
     """The note's fundamental in hertz, as it was played."""
-    return fundamental(sound(of, one)[1], of.pitched.rate, hertz(one.note.pitch))
+    return fundamental(sound(of, one)[1], of.pitched.rate, hertz(float(one.note.pitch)))
 
 
 def change(of: Scene, todo: Plan) -> Sound:
@@ -131,11 +131,15 @@ def change(of: Scene, todo: Plan) -> Sound:
             start, y = sound(of, one)
             _add(total, start, weight * y)
             if shifts:
-                _add(total, start, part.gain * transposed(y, of.pitched.rate, hertz(one.note.pitch), part.semitones))
+                _add(
+                    total,
+                    start,
+                    part.gain * transposed(y, of.pitched.rate, hertz(float(one.note.pitch)), part.semitones),
+                )
     return total
 
 
-def _add(total: Sound, start: int, y: Sound) -> None:
+def _add(total: Sound, start: int, y: Float[Tensor, "channels _"]) -> None:
     """y at its place in the total, which is changed."""
     low, high = max(0, start), min(total.shape[-1], start + y.shape[-1])
     total[..., low:high] += y[..., low - start : high - start]

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from otowake.core.errors import OtowakeError
 from otowake.signal.pitch import name, span
@@ -19,6 +19,7 @@ _TIME = re.compile(rf"{_SECONDS}(?:-{_SECONDS})? *s?")
 SHOWN = 8  # times of a note that a refusal names
 
 
+@runtime_checkable
 class Sounding(Protocol):
     """A note as it was found: MIDI number, whose it is, and seconds from the beginning of the recording."""
 
