@@ -337,6 +337,12 @@ def test_transcribe_refuses_in_one_sentence(files, tmp_path, capsys, monkeypatch
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
+def test_a_folder_is_no_recording(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert refused(quickly(capsys, "transcribe", "."))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_recording_without_notes(tmp_path, capsys):
     song = recording(tmp_path / "song.wav", tune([60]))
     code, out, _ = quickly(capsys, "transcribe", song, "--lowest", "C6", "--highest", "D6", "--json", *FEW)

@@ -63,9 +63,9 @@ def transcribe(
     prepare_process()
     for word in (lowest, highest):
         number(word)  # refused before anything long begins
-    target = out or file.with_suffix(".mid")
+    target = out or file.parent / f"{file.stem}.mid"
     inputs = [file, *(example or []), *(bases or [])]
-    files = [target, *([target.with_name(f"{target.stem}-roll.png")] if plots else [])]
+    files = [target, *([target.parent / f"{target.stem}-roll.png"] if plots else [])]
     for path in inputs:
         if any(path.resolve() == made.resolve() for made in files):
             raise OtowakeError(f"The output would replace the input {shown(path)}; choose another name with -o.")

@@ -40,6 +40,7 @@ QUIET = 1e-4  # frames of less than this share of the loudest one's power have n
 SHORTEST = 0.06  # seconds of a note in an example
 VIBRATO = 0.06  # seconds before and after a frame whose median is its pitch
 START = 0.1  # seconds that a note's start takes
+GAP, FEW = 7, 0.2  # semitones, and share of the spectra: a smaller group, further away, has no pitch of its own
 ITERATIONS = 60
 
 
@@ -106,8 +107,21 @@ def labelled(bases: Bases, name: str = "") -> Tones:
     title = name or ", ".join(bases.examples) or "bases"
     if all(p is None for p in pitch):
         raise OtowakeError(f"No spectrum of {title} has a pitch; learn them from single notes, such as a scale.")
+    far = _far(pitch)
+    pitch = tuple(None if p in far else p for p in pitch)
     hop = max(1, bases.stft.n_fft // OVERLAP)
     return Tones(B, pitch, bases.rate, Stft(bases.stft.n_fft, hop), title, bases.notes)
+
+
+def _far(pitch: tuple[int | None, ...]) -> set[int]:
+    """Pitches of a few spectra far from all others: partials that learning has split off from notes."""
+    heights = sorted(p for p in pitch if p is not None)
+    groups: list[list[int]] = [[]]
+    for p in heights:
+        if groups[-1] and p - groups[-1][-1] > GAP:
+            groups.append([])
+        groups[-1].append(p)
+    return {p for group in groups if len(group) < FEW * len(heights) for p in group}
 
 
 def _runs(X: Float[Tensor, "f t"], rate: int, stft: Stft) -> Iterator[tuple[int, int, int]]:
