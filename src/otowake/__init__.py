@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from otowake.signal.audio import Recording, read, stack, write
     from otowake.simulate import simulate
     from otowake.tasks.bases import Bases, load_bases, save_bases
+    from otowake.tasks.edit import Edited, Heard, edit, hear
     from otowake.tasks.exemplars import exemplars
     from otowake.tasks.extend import Extension, extend
     from otowake.tasks.extract import Extraction, extract
@@ -42,6 +43,10 @@ _HOMES = {
     "Extension": "otowake.tasks.extend",
     "exemplars": "otowake.tasks.exemplars",
     "extend": "otowake.tasks.extend",
+    "Edited": "otowake.tasks.edit",
+    "Heard": "otowake.tasks.edit",
+    "edit": "otowake.tasks.edit",
+    "hear": "otowake.tasks.edit",
     "Extraction": "otowake.tasks.extract",
     "extract": "otowake.tasks.extract",
     "learn": "otowake.tasks.learn",
@@ -58,8 +63,10 @@ _HOMES = {
 __all__ = [
     "AudioRefused",
     "Bases",
+    "Edited",
     "Extension",
     "Extraction",
+    "Heard",
     "OtowakeError",
     "Parts",
     "Recording",
@@ -67,10 +74,12 @@ __all__ = [
     "Tones",
     "Transcription",
     "__version__",
+    "edit",
     "evaluate",
     "exemplars",
     "extend",
     "extract",
+    "hear",
     "learn",
     "load_bases",
     "parts",

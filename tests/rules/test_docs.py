@@ -15,7 +15,7 @@ from otowake.recipes import RECIPES
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 OURS = [*ROOT.glob("*.md"), *DOCS.glob("**/*.md"), *ROOT.glob("examples/**/*.md"), *ROOT.glob("experiments/**/*.md")]
-COMMANDS = {"separate", "learn", "extract", "parts", "extend", "transcribe", "evaluate", "simulate", "methods"}
+COMMANDS = {"separate", "learn", "extract", "parts", "extend", "transcribe", "notes", "evaluate", "simulate", "methods"}
 
 _spec = importlib.util.spec_from_file_location("docs_include", DOCS / "include.py")
 include = importlib.util.module_from_spec(_spec)

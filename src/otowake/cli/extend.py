@@ -105,7 +105,8 @@ def _computed(recording: "Recording", known: "Bases", watch: "Watch", options: d
     report = result.report()
     report["notes"] = [*known.notes, *report["notes"]]
     more = {"spectrogram.png": _picture(recording, result)} if plots else {}
-    return Outcome(result.samples[None], ("extended",), report, "extension", more, result.rate)
+    sounds = result.samples[None]
+    return Outcome(sounds, ("extended",), report, "extension", more, whole=result.samples, rate=result.rate)
 
 
 def _picture(recording: "Recording", result: "Extension") -> Callable[[Path], None]:

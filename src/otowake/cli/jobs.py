@@ -45,12 +45,14 @@ class Outcome:
     """What a computation leaves for the disk.
 
     Args:
-        parts: (n, samples) or (n, channels, samples), which add up to the recording or its first channel.
+        parts: (n, samples) or (n, channels, samples); they add up to the recording, its first channel, or `whole`.
         names: of the parts, in file names.
         report: all but the sounds, JSON-able, with "notes", "costs", "method" and "rate".
         kind: the report's own name.
         more: further files, such as pictures: what their names end in, and what writes one at a path.
-        rate: Hz, of parts that do not add up to the recording but are sounds of their own; nothing draws them here.
+        whole: what the parts add up to, where that is not the recording.
+        rate: Hz, of parts that have another than the recording; nothing draws them here.
+        over: draws over the panels of the spectrogram.
     """
 
     parts: "Parts"
@@ -58,7 +60,9 @@ class Outcome:
     report: dict[str, Any]
     kind: str
     more: Mapping[str, Callable[[Path], None]] = field(default_factory=dict)
+    whole: "Parts | None" = None
     rate: int | None = None
+    over: Callable[[Any, int], None] | None = None
 
 
 # ---- before ------------------------------------------------------------------------------------------------
@@ -148,10 +152,8 @@ def _written(job: Job, recording: "Recording", outcome: Outcome, plots: bool) ->
 
     parts = outcome.parts.astype(np.float64, copy=False)
     mixture = recording.samples if parts.ndim == 3 else recording.samples[0]
-    if outcome.rate is None:
-        parts, form = stored(parts, mixture, recording, job.paths[0].name)
-    else:
-        parts, form = stored(parts, parts.sum(0), finer(recording), job.paths[0].name)
+    whole = mixture if outcome.whole is None else outcome.whole
+    parts, form = stored(parts, whole, recording if outcome.rate is None else finer(recording), job.paths[0].name)
     sounds = [f"{job.stem}-{name}{form.suffix}" for name in outcome.names]
     with together(job.folder) as place:
         for name, part in zip(sounds, parts):
@@ -176,7 +178,8 @@ def _drawn(place: Path, stem: str, mixture: Any, parts: "Parts", outcome: Outcom
     if outcome.rate is None and len(parts) <= PANELS:
         names.append(f"{stem}-spectrogram.png")
         titles = [re.sub(r"(\d+)$", r" \1", name).capitalize() for name in outcome.names]
-        spectrograms(place / names[0], mixture, parts, outcome.report["rate"], names=titles)
+        rate = outcome.report["rate"]
+        spectrograms(place / names[0], mixture, parts, rate, names=titles, over=outcome.over)
     if len(outcome.report["costs"]) > 1:
         names.append(f"{stem}-cost.png")
         cost_curve(place / names[-1], outcome.report["costs"], method=outcome.report["method"])

@@ -22,6 +22,7 @@ from otowake.cli.extract import extract
 from otowake.cli.interrupt import Stopped
 from otowake.cli.learn import learn
 from otowake.cli.methods import methods
+from otowake.cli.notes import notes
 from otowake.cli.parts import parts
 from otowake.cli.separate import separate
 from otowake.cli.simulate import simulate
@@ -38,7 +39,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (separate, learn, extract, parts, extend, transcribe, evaluate, simulate, methods):
+for command in (separate, learn, extract, parts, extend, transcribe, notes, evaluate, simulate, methods):
     app.command()(command)
 
 

@@ -128,7 +128,8 @@ def check(folder: Path, stem: str, inputs: Sequence[Path]) -> None:
         raise OtowakeError(f"{shown(there)} is not a folder; choose another place with -o.")
     if not os.access(there, os.W_OK | os.X_OK):
         raise OtowakeError(f"This user may not write in {shown(there)}; choose another folder with -o.")
-    ours = re.compile(re.escape(stem) + r"-(source\d+|target|rest|part\d+|harmonic|percussive|extended)\.\w+")
+    parts = r"source\d+|target|rest|part\d+|harmonic|percussive|extended|edited"
+    ours = re.compile(rf"{re.escape(stem)}-({parts})\.\w+")
     for path in inputs:
         if ours.fullmatch(path.name) and path.resolve().parent == folder.resolve():
             raise OtowakeError(f"The parts of {shown(stem)} would replace the input {shown(path)}; choose another -o.")

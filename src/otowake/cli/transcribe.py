@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from otowake.cli.host import prepare_process
+from otowake.cli.instruments import instruments
 from otowake.cli.jobs import finite, followed, say_what_happens
 from otowake.core.errors import OtowakeError
 
 if TYPE_CHECKING:
     from otowake.signal.audio import Recording
     from otowake.tasks.door import Watch
-    from otowake.tasks.tones import Tones
     from otowake.tasks.transcribe import Transcription
 
 
@@ -80,7 +80,7 @@ def transcribe(
         from otowake.tasks.transcribe import transcribe as note_down
 
         recording = read(file)
-        known = [*_examples(example or [], recording.rate, stft), *_labelled(bases or [])]
+        known = instruments(example or [], bases or [], recording.rate, stft)
         return recording, note_down(recording.samples, recording.rate, known, watch=watch, **options)
 
     recording, result = followed(file.name, sys.stderr.isatty() and not verbose, work)
@@ -95,46 +95,6 @@ def _check(files: Sequence[Path]) -> None:
 
     for path in files:
         check(path)
-
-
-def _examples(paths: Sequence[Path], rate: int, stft: str | None) -> "list[Tones]":
-    """What each instrument sounds like, at the recording's rate."""
-    from otowake.signal.audio import read
-    from otowake.tasks.door import as_stft
-    from otowake.tasks.tones import tones
-
-    made = []
-    for path in paths:
-        scale = read(path)
-        made.append(tones(scale.samples, scale.rate, name=_voice(path), stft=as_stft(stft), wanted=rate))
-    return _told_apart(made)
-
-
-def _labelled(paths: Sequence[Path]) -> "list[Tones]":
-    from otowake.tasks.bases import load_bases
-    from otowake.tasks.tones import labelled
-
-    return _told_apart([labelled(load_bases(path), _voice(path)) for path in paths])
-
-
-def _told_apart(known: "list[Tones]") -> "list[Tones]":
-    """Two of one name are counted: oboe, oboe 2."""
-    from dataclasses import replace
-
-    names = [one.name for one in known]
-    return [
-        replace(one, name=f"{one.name} {names[: at + 1].count(one.name)}" if one.name in names[:at] else one.name)
-        for at, one in enumerate(known)
-    ]
-
-
-def _voice(path: Path) -> str:
-    """oboe-scale.wav is a scale of the oboe."""
-    from otowake.core.files import shown
-
-    stem = shown(path.stem)
-    short = stem.removesuffix("scale").rstrip(" -_")
-    return short or stem
 
 
 def _write(files: Sequence[Path], recording: "Recording", result: "Transcription", title: str) -> None:

@@ -44,7 +44,7 @@ def name(number: int) -> str:
     return f"{SHARPS[number % 12]}{number // 12 - 1}"
 
 
-def hertz(number: float) -> float:
+def hertz(number: float | int) -> float:
     """The frequency of a MIDI number, which need not be whole."""
     return 440.0 * 2.0 ** ((number - 69) / 12)
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 Samples = Float[np.ndarray, "*b samples"]
 
 
-def resampled(x: Samples, rate: int, new: int, samples: int | None = None) -> Samples:
+def resampled(x: Samples, rate: int, new: int, samples: int | None = None) -> Float[np.ndarray, "*b _"]:
     """The sound at the rate `new`, without delay; what is above half of it is gone.
 
     Args:

@@ -6,7 +6,7 @@ A column shows the loudest frame it covers, a row the loudest bin, or what lies 
 are finer than bins.  Levels are computed block by block: an hour needs no more memory than a minute.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ LOWEST = 50.0  # hertz
 SILENCE = 1e-15  # -300 dB: the level of digital silence
 DPI = 110
 PANEL, GAP, TOP, BOTTOM, LEFT, RIGHT, WIDTH = 1.6, 0.4, 0.4, 0.6, 0.8, 1.2, 10.0  # inches; whole pixels
+DRAWN = 2.8  # inches of a panel that is drawn over
 TALLEST = 5.5  # inches of the colour bar
 TICKS = (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000)  # hertz
 STEPS = (15, 30, 60, 120, 300, 600, 1200, 1800, 3600)  # seconds between ticks of a long recording
@@ -55,6 +56,7 @@ def spectrograms(
     *,
     rest: Float[np.ndarray, "samples"] | None = None,
     names: Sequence[str] | None = None,
+    over: Callable[[Any, int], None] | None = None,
 ) -> None:
     """Draws the mixture and each of its parts below each other, as a PNG file.
 
@@ -66,6 +68,7 @@ def spectrograms(
         path: the PNG file; it appears whole or not at all.
         mixture, sources, rest: one channel each, samples at `rate` in hertz, 1.0 is full scale.
         names: of the sources; by default Source 1, Source 2, ...
+        over: draws over a panel, given its axes (seconds and log2 of hertz) and its number from 0.
 
     Raises:
         OSError: the file cannot be written.
@@ -75,7 +78,7 @@ def spectrograms(
     labels = ["Mixture", *titles, *([] if rest is None else ["Rest"])]
     grid = _grid(len(mixture), rate)
     levels = [_levels(np.asarray(x), grid) for x in sounds]
-    _draw(path, levels, [_title(name, x, mixture) for name, x in zip(labels, sounds)], grid)
+    _draw(path, levels, [_title(name, x, mixture) for name, x in zip(labels, sounds)], grid, over)
 
 
 def cost_curve(path: str | PathLike[str], costs: Sequence[float], *, method: str = "") -> None:
@@ -198,16 +201,17 @@ def _signed(decibels: float) -> str:
 # ------------------------------------------------------------------------------------------------ drawing
 
 
-def _draw(path: Any, levels: list[Levels], titles: list[tuple[str, str]], grid: Grid) -> None:
-    height = TOP + len(levels) * (PANEL + GAP) - GAP + BOTTOM
+def _draw(path: Any, levels: list[Levels], titles: list[tuple[str, str]], grid: Grid, over: Any) -> None:
+    panel = PANEL if over is None else DRAWN
+    height = TOP + len(levels) * (panel + GAP) - GAP + BOTTOM
     figure = new_figure(WIDTH, height)
     top = _top(levels[0])
     seconds, columns = grid.samples / grid.rate, grid.columns * grid.width / grid.rate
     low, high = np.log2(grid.edges[[0, -1]])
     across = (WIDTH - LEFT - RIGHT) / WIDTH
     for i, (level, title) in enumerate(zip(levels, titles)):
-        bottom = height - TOP - PANEL - i * (PANEL + GAP)
-        axes = figure.add_axes((LEFT / WIDTH, bottom / height, across, PANEL / height))
+        bottom = height - TOP - panel - i * (panel + GAP)
+        axes = figure.add_axes((LEFT / WIDTH, bottom / height, across, panel / height))
         image = axes.imshow(
             level, cmap="magma", vmin=top - RANGE, vmax=top, origin="lower", aspect="auto",
             extent=(0.0, columns, low, high), interpolation="bilinear",
@@ -216,6 +220,8 @@ def _draw(path: Any, levels: list[Levels], titles: list[tuple[str, str]], grid: 
         frequency_axis(axes.yaxis, grid.edges[0], grid.edges[-1])
         axes.tick_params(labelbottom=i == len(levels) - 1)
         heading(axes, *title)
+        if over is not None:
+            over(axes, i)
     time_axis(axes, seconds)
     figure.text(0.14 / WIDTH, 0.5, "Frequency (Hz)", rotation=90, va="center", color=TEXT, fontsize=9)
     _scale(figure, image, height)

@@ -180,7 +180,7 @@ def _spectra(
         pitches = [p for p in range(lowest, highest + 1) if hertz(p) < rate / 2]
         if not pitches:
             raise OtowakeError(f"A rate of {rate} Hz holds none of the notes that are looked for; look for lower ones.")
-        return harmonic(torch.tensor(pitches), rate, stft), [*pitches], ["harmonic"] * len(pitches)
+        return harmonic(torch.tensor(pitches, dtype=torch.float64), rate, stft), [*pitches], ["harmonic"] * len(pitches)
     B, pitch, voice = [], [], []
     for one in known:
         for k, p in enumerate(one.pitch):
