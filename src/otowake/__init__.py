@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from otowake.signal.audio import Recording, read, stack, write
     from otowake.simulate import simulate
     from otowake.tasks.bases import Bases, load_bases, save_bases
-    from otowake.tasks.edit import Edited, Heard, edit, hear
     from otowake.tasks.exemplars import exemplars
     from otowake.tasks.extend import Extension, extend
     from otowake.tasks.extract import Extraction, extract
     from otowake.tasks.learn import learn
+    from otowake.tasks.notes.edit import Edited, Heard, edit, hear
+    from otowake.tasks.notes.tones import Tones, tones
+    from otowake.tasks.notes.transcribe import Transcription, transcribe
     from otowake.tasks.parts import Parts, parts
     from otowake.tasks.separate import Separation, separate
-    from otowake.tasks.tones import Tones, tones
-    from otowake.tasks.transcribe import Transcription, transcribe
 
 _HOMES = {
     "AudioRefused": "otowake.core.errors",
@@ -43,10 +43,10 @@ _HOMES = {
     "Extension": "otowake.tasks.extend",
     "exemplars": "otowake.tasks.exemplars",
     "extend": "otowake.tasks.extend",
-    "Edited": "otowake.tasks.edit",
-    "Heard": "otowake.tasks.edit",
-    "edit": "otowake.tasks.edit",
-    "hear": "otowake.tasks.edit",
+    "Edited": "otowake.tasks.notes.edit",
+    "Heard": "otowake.tasks.notes.edit",
+    "edit": "otowake.tasks.notes.edit",
+    "hear": "otowake.tasks.notes.edit",
     "Extraction": "otowake.tasks.extract",
     "extract": "otowake.tasks.extract",
     "learn": "otowake.tasks.learn",
@@ -54,10 +54,10 @@ _HOMES = {
     "parts": "otowake.tasks.parts",
     "Separation": "otowake.tasks.separate",
     "separate": "otowake.tasks.separate",
-    "Tones": "otowake.tasks.tones",
-    "tones": "otowake.tasks.tones",
-    "Transcription": "otowake.tasks.transcribe",
-    "transcribe": "otowake.tasks.transcribe",
+    "Tones": "otowake.tasks.notes.tones",
+    "tones": "otowake.tasks.notes.tones",
+    "Transcription": "otowake.tasks.notes.transcribe",
+    "transcribe": "otowake.tasks.notes.transcribe",
 }
 
 __all__ = [

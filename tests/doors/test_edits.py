@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otowake.core.errors import OtowakeError
-from otowake.tasks.edits import Gain, Mute, Part, Solo, Transpose, edit, from_data, load_edits, parsed, plan
-from otowake.tasks.selection import Selection, selected
+from otowake.tasks.notes.edits import Gain, Mute, Part, Solo, Transpose, edit, from_data, load_edits, parsed, plan
+from otowake.tasks.notes.selection import Selection, selected
 
 
 class Note(NamedTuple):

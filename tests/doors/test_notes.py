@@ -14,10 +14,10 @@ from otowake.core.errors import OtowakeError
 from otowake.signal.rate import resampled
 from otowake.signal.stft import Stft
 from otowake.signal.transpose import fundamental
-from otowake.tasks.edit import edit, hear
-from otowake.tasks.edits import Gain, Mute, Transpose
-from otowake.tasks.scene import share, spectrogram
-from otowake.tasks.tones import tones
+from otowake.tasks.notes.edit import edit, hear
+from otowake.tasks.notes.edits import Gain, Mute, Transpose
+from otowake.tasks.notes.scene import share, spectrogram
+from otowake.tasks.notes.tones import tones
 
 MUSIC = Path(__file__).resolve().parents[2] / "examples" / "music"
 PIANO = 16_000
@@ -156,7 +156,7 @@ def test_a_report_replays_a_session(piano):
     x, heard = piano
     first = heard.edited(["mute G4", "transpose C4=2"])
     report = json.loads(json.dumps(first.report()))
-    again = heard.edited([otowake.tasks.edits.from_data(one) for one in report["edits"]])
+    again = heard.edited([otowake.tasks.notes.edits.from_data(one) for one in report["edits"]])
     np.testing.assert_array_equal(first.samples, again.samples)
     assert {"note", "hertz", "onset", "offset", "level"} < set(report["score"][0])
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from otowake.tasks.tones import Tones
+    from otowake.tasks.notes.tones import Tones
 
 
 def instruments(examples: Sequence[Path], bases: Sequence[Path], rate: int, stft: str | None) -> "list[Tones]":
@@ -17,7 +17,7 @@ def _examples(paths: Sequence[Path], rate: int, stft: str | None) -> "list[Tones
     """What each instrument sounds like, at the recording's rate."""
     from otowake.signal.audio import read
     from otowake.tasks.door import as_stft
-    from otowake.tasks.tones import tones
+    from otowake.tasks.notes.tones import tones
 
     made = []
     for path in paths:
@@ -28,7 +28,7 @@ def _examples(paths: Sequence[Path], rate: int, stft: str | None) -> "list[Tones
 
 def _labelled(paths: Sequence[Path]) -> "list[Tones]":
     from otowake.tasks.bases import load_bases
-    from otowake.tasks.tones import labelled
+    from otowake.tasks.notes.tones import labelled
 
     return _told_apart([labelled(load_bases(path), _voice(path)) for path in paths])
 

@@ -15,8 +15,8 @@ from otowake.core.errors import OtowakeError
 if TYPE_CHECKING:
     from otowake.signal.audio import Recording
     from otowake.tasks.door import Watch
-    from otowake.tasks.edit import Heard
-    from otowake.tasks.edits import Edit
+    from otowake.tasks.notes.edit import Heard
+    from otowake.tasks.notes.edits import Edit
 
 Words = list[str] | None
 
@@ -94,7 +94,7 @@ class Wishes(NamedTuple):
 
 
 def _hear(recording: "Recording", wishes: Wishes, watch: "Watch") -> "Heard":
-    from otowake.tasks.edit import hear
+    from otowake.tasks.notes.edit import hear
 
     known = instruments(wishes.examples, wishes.bases, recording.rate, wishes.options.get("stft"))
     return hear(recording.samples, recording.rate, known, watch=watch, **wishes.options)
@@ -103,8 +103,8 @@ def _hear(recording: "Recording", wishes: Wishes, watch: "Watch") -> "Heard":
 def _computed(recording: "Recording", wishes: Wishes, watch: "Watch") -> Outcome:
     import numpy as np
 
-    from otowake.tasks.boxes import boxes
-    from otowake.tasks.edits import plan
+    from otowake.tasks.notes.boxes import boxes
+    from otowake.tasks.notes.edits import plan
 
     heard = _hear(recording, wishes, watch)
     edited = heard.edited(wishes.edits)
@@ -123,7 +123,7 @@ def _wishes(
 ) -> Wishes:
     """What a file says, and what the command line adds to its edits, or says instead of the rest."""
     from otowake.signal.pitch import number
-    from otowake.tasks.edits import edit, load_edits
+    from otowake.tasks.notes.edits import edit, load_edits
 
     first, more = load_edits(path) if path else ((), {})
     settings = more.get("settings")

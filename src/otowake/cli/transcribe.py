@@ -17,7 +17,7 @@ from otowake.core.errors import OtowakeError
 if TYPE_CHECKING:
     from otowake.signal.audio import Recording
     from otowake.tasks.door import Watch
-    from otowake.tasks.transcribe import Transcription
+    from otowake.tasks.notes.transcribe import Transcription
 
 
 def transcribe(
@@ -77,7 +77,7 @@ def transcribe(
 
     def work(watch: "Watch") -> "tuple[Recording, Transcription]":
         from otowake.signal.audio import read
-        from otowake.tasks.transcribe import transcribe as note_down
+        from otowake.tasks.notes.transcribe import transcribe as note_down
 
         recording = read(file)
         known = instruments(example or [], bases or [], recording.rate, stft)
@@ -107,7 +107,7 @@ def _write(files: Sequence[Path], recording: "Recording", result: "Transcription
     with together(files[0].parent) as place:
         write_bytes(place / files[0].name, result.midi())
         if len(files) > 1:
-            from otowake.tasks.roll import piano_roll
+            from otowake.tasks.notes.roll import piano_roll
 
             piano_roll(place / files[1].name, recording.samples.mean(0), recording.rate, result.score, title=title)
 

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from otowake.signal.pitch import name
-from otowake.tasks.pitched import Pitched
+from otowake.tasks.notes.pitched import Pitched
 
 AUDIBLE = 0.08
 AGAIN = 3.0

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Sequence
 
-from otowake.tasks.onsets import Note
+from otowake.tasks.notes.onsets import Note
 
 BEAT = 500_000  # microseconds: 120 beats a minute, as recordings do not say where their beats are
 TICKS = 480  # a beat: steps of about a millisecond

@@ -24,9 +24,9 @@ from otowake.signal.pitch import hertz
 from otowake.signal.rate import resampled
 from otowake.signal.transpose import fundamental, transposed
 from otowake.source.harmonic import harmonic
-from otowake.tasks.edits import Plan
-from otowake.tasks.pitched import Pitched
-from otowake.tasks.selection import Sounding
+from otowake.tasks.notes.edits import Plan
+from otowake.tasks.notes.pitched import Pitched
+from otowake.tasks.notes.selection import Sounding
 
 SHARP = 2.0  # exponent of the models in a share: 1 amplitudes, 2 powers
 CENTS = 50.0  # a partial may be this far from its place

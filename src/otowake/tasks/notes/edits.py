@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from otowake.core.errors import OtowakeError
 from otowake.core.files import shown
-from otowake.tasks.selection import Selection, Sounding, check_occurs, selected
+from otowake.tasks.notes.selection import Selection, Sounding, check_occurs, selected
 
 LOUDEST, FARTHEST = 60.0, 24.0  # dB, semitones
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from otowake.signal.pitch import hertz, name
-from otowake.tasks.edits import Part, Plan
-from otowake.tasks.selection import Sounding
+from otowake.tasks.notes.edits import Part, Plan
+from otowake.tasks.notes.selection import Sounding
 
 SEEN, OTHERS, GONE = "#7df9ff", "#ffffff", "#ff8080"
 MANY = 40  # touched notes that still have room for words

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from otowake.signal.pitch import hertz, name
 from otowake.signal.stft import Stft
-from otowake.tasks.onsets import Note
+from otowake.tasks.notes.onsets import Note
 from otowake.tasks.pictures import COLUMNS, FAINT, SILENCE, TEXT, WIDTH, heading, new_figure, pieces, save, time_axis
 
 COLOURS = ("#d1495b", "#00798c", "#e0a100", "#6a4c93", "#3a7d44", "#c05a00", "#2a5caa", "#8d6e63")

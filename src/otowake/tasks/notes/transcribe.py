@@ -17,10 +17,10 @@ from otowake.signal.stft import Stft
 from otowake.spec import show
 from otowake.tasks.bases import Bases
 from otowake.tasks.door import Watch, as_stft, reported
-from otowake.tasks.midi import written
-from otowake.tasks.onsets import Note, found
-from otowake.tasks.pitched import ITERATIONS, Pitched, decompose
-from otowake.tasks.tones import Tones, labelled
+from otowake.tasks.notes.midi import written
+from otowake.tasks.notes.onsets import Note, found
+from otowake.tasks.notes.pitched import ITERATIONS, Pitched, decompose
+from otowake.tasks.notes.tones import Tones, labelled
 
 LOWEST, HIGHEST = "E1", "C7"
 UNKNOWN = 0.65  # of the sensitivity, where nothing is known of the instruments: what one note is spreads over several

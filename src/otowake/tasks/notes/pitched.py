@@ -32,8 +32,8 @@ from otowake.spec import show
 from otowake.tasks.choice import default_stft
 from otowake.tasks.door import Run, Watch, check_request, tensor, watched
 from otowake.tasks.examples import amplitudes
+from otowake.tasks.notes.tones import FRAME, OVERLAP, Tones
 from otowake.tasks.prepare import check_length, check_samples
-from otowake.tasks.tones import FRAME, OVERLAP, Tones
 
 LOWEST, HIGHEST = 28, 96  # E1 to C7
 ITERATIONS = 100

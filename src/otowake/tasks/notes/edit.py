@@ -6,8 +6,7 @@ result.samples          x but for these notes; without edits x itself, bit for b
 heard = hear(x, rate)              finds the notes, which takes a while
 heard.edited(["mute G4"])          tries edits, which does not
 
-Parts    the notes: `tasks/transcribe.py`; edits as data: `tasks/edits.py`; how a note is taken out and changed:
-         `tasks/scene.py`
+Parts    beside this file: the notes: `transcribe.py`; edits as data: `edits.py`; how a note is changed: `scene.py`
 """
 
 import time
@@ -21,10 +20,10 @@ from otowake.signal.pitch import name
 from otowake.signal.rate import resampled
 from otowake.tasks.bases import Bases
 from otowake.tasks.door import like, tensor
-from otowake.tasks.edits import Edit, parsed, plan
-from otowake.tasks.scene import Scene, change, level, pitch, scene
-from otowake.tasks.tones import Tones
-from otowake.tasks.transcribe import Transcription, transcribe
+from otowake.tasks.notes.edits import Edit, parsed, plan
+from otowake.tasks.notes.scene import Scene, change, level, pitch, scene
+from otowake.tasks.notes.tones import Tones
+from otowake.tasks.notes.transcribe import Transcription, transcribe
 
 
 @dataclass(frozen=True, eq=False)

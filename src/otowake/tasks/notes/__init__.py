@@ -1,0 +1,1 @@
+"""Notes in recordings: finding them, writing them down, editing them."""
