@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 MUSIC = HERE.parents[1] / "examples" / "music"
@@ -52,6 +53,14 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 def sound(path: Path, samples: np.ndarray, rate: int) -> None:
     """Samples, (samples,) or (channels, samples), as Ogg Vorbis, which every browser plays."""
     soundfile.write(path, np.asarray(samples, dtype=np.float32).T, rate, format="OGG", subtype="VORBIS")
+
+
+def smaller(path: Path) -> None:
+    """A picture in fewer colours and at most 880 pixels wide: a third of its bytes."""
+    picture = Image.open(path).convert("RGB")
+    height = round(880 * picture.height / picture.width)
+    small = picture.resize((880, height), Image.Resampling.LANCZOS)
+    small.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
 
 
 def main() -> None:

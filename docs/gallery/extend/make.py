@@ -4,8 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from gallery import MUSIC, sound, table
-from PIL import Image
+from gallery import MUSIC, smaller, sound, table
 
 import otowake
 from otowake.signal.rate import resampled
@@ -38,8 +37,7 @@ def _one(out: Path, name: str, example: np.ndarray, truth: np.ndarray, rate: int
     titles = ("Extended", "What it was")
     picture = out / f"{name}.png"
     bands(picture, found, rate, truth[0], rate, CUT, titles)
-    small = Image.open(picture).convert("RGB").resize((880, 493), Image.Resampling.LANCZOS)
-    small.quantize(128, dither=Image.Dither.NONE).save(picture, optimize=True)  # a third of the size
+    smaller(picture)
     scores = [(floor, *(_distance(truth[0], x, rate, floor) for x in (plain, found))) for floor in FLOORS]
     return [[name, f"{floor} dB", f"{a:.1f} dB", f"{b:.1f} dB", f"{b / a:.2f}"] for floor, a, b in scores]
 

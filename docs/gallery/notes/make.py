@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from gallery import MUSIC, sound, table
-from PIL import Image
+from gallery import MUSIC, smaller, sound, table
 
 import otowake
 from otowake.signal.pitch import hertz, name
@@ -51,9 +50,7 @@ def shown(path: Path, heard: Heard, edits: list[str]) -> np.ndarray:
     score = heard.transcription.score
     over = boxes(plan([parsed(one) for one in edits], score), score)
     spectrograms(path, heard.x[0], after[:1], RATE, names=["Edited"], over=over)
-    picture = Image.open(path).convert("RGB")
-    small = picture.resize((880, round(880 * picture.height / picture.width)), Image.Resampling.LANCZOS)
-    small.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
+    smaller(path)
     return after
 
 
