@@ -2,8 +2,10 @@
 
     python benchmarks/nmf.py [--threads N] [--rounds R] [--updates U] [--json FILE] [--markdown FILE]
 
-Contenders take turns within a round.  CPU time counts all threads, wall time is also given.  What is reached is the
-divergence of the same matrix in double precision; scikit-learn updates W and H in the order B, H, as otowake does.
+Another number of threads needs another run; `make bench` makes nmf.md with one thread and nmf2.md with two.
+
+Contenders take turns within a round.  Times are those of the clock; CPU time is in the JSON, too.  What is reached is
+the divergence of the same matrix in double precision; scikit-learn updates W and H in the order B, H, as otowake does.
 """
 
 from __future__ import annotations
@@ -123,7 +125,7 @@ def markdown(result: dict) -> str:
     f = result["facts"]
     lines = [f"{f['machine']}; Python {f['python']}, " + ", ".join(f"{p} {v}" for p, v in f["versions"].items()) + "."]
     lines += ["", f"{F} x {T}, {K} components, {f['updates']} updates of both factors from one start (seed {SEED}),"]
-    lines += [f"{f['threads']} thread(s), median of {f['rounds']} rounds [min, max], ms of CPU an update:", ""]
+    lines += [f"{f['threads']} thread(s), median of {f['rounds']} rounds [min, max], ms an update by the clock:", ""]
     lines += [
         "| cost | dtype | otowake | scikit-learn | torchnmf | of scikit-learn | divergence apart |",
         "|" + "---|" * 7,
@@ -132,11 +134,11 @@ def markdown(result: dict) -> str:
         c = row["contenders"]
         cells = []
         for name in ("otowake", "scikit-learn", "torchnmf"):
-            x = c.get(name, {}).get("cpu_ms")
+            x = c.get(name, {}).get("wall_ms")
             cells.append(f"{statistics.median(x):.2f} [{min(x):.2f}, {max(x):.2f}]" if x else "-")
         ours, theirs = (c.get(name, {}) for name in ("otowake", "scikit-learn"))
         ratio = (
-            statistics.median(ours["cpu_ms"]) / statistics.median(theirs["cpu_ms"]) if theirs.get("cpu_ms") else None
+            statistics.median(ours["wall_ms"]) / statistics.median(theirs["wall_ms"]) if theirs.get("wall_ms") else None
         )
         apart = abs(ours["divergence"] / theirs["divergence"] - 1) if theirs.get("divergence") else None
         cells += ["-" if ratio is None else f"{ratio:.2f}", "-" if apart is None else f"{apart:.0e}"]
