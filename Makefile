@@ -45,7 +45,7 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/speed.py --threads 1 --command --json benchmarks/speed.json --markdown benchmarks/speed.md
 	$(BIN)/python benchmarks/nmf.py --json benchmarks/nmf.json --markdown benchmarks/nmf.md
 	$(BIN)/python benchmarks/nmf.py --threads 2 --json benchmarks/nmf2.json --markdown benchmarks/nmf2.md
-	$(BIN)/python benchmarks/online.py --markdown benchmarks/online.md
+	$(BIN)/python benchmarks/online.py --minutes 5.5 --markdown benchmarks/online.md
 	$(BIN)/python benchmarks/memory.py --peers --markdown benchmarks/memory.md
 
 parity: $(VENV)/.installed-bench
