@@ -162,6 +162,16 @@ def test_names_that_are_hard_to_write(tmp_path, capsys, stem):
     assert not left_over(tmp_path)
 
 
+@pytest.mark.parametrize("words", ["separate .", "learn .", "extract . --example .", "parts .", "extend . --example .",
+                                   "transcribe .", "notes . --list", "evaluate . --estimate ."])  # fmt: skip
+def test_a_folder_is_no_recording(words, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    answer = quickly(capsys, *words.split())
+    assert refused(answer), answer
+    assert "directory" in answer[2]
+    assert not list(tmp_path.iterdir())
+
+
 # ---- places that take nothing -----------------------------------------------------------------------------
 
 

@@ -79,7 +79,7 @@ def planned(groups: Sequence[tuple[Path, ...]], out: Path | None, ending: str, i
     """A job for each group of files, in `out` or in a folder NAME-ending; refuses what would fail later."""
     from otowake.cli.outputs import check
 
-    jobs = [Job(paths, out or paths[0].with_name(f"{paths[0].stem}-{ending}")) for paths in groups]
+    jobs = [Job(paths, out or paths[0].parent / f"{paths[0].stem}-{ending}") for paths in groups]
     taken: dict[Path, Path] = {}
     for job in jobs:
         first = taken.setdefault(job.folder.absolute() / job.stem, job.paths[0])

@@ -56,7 +56,7 @@ def learn(
 
     say_what_happens(verbose)
     prepare_process()
-    target = out or examples[0].with_suffix(".bases")
+    target = out or examples[0].parent / f"{examples[0].stem}.bases"
     if any(target.resolve() == example.resolve() for example in examples):
         raise OtowakeError(f"{shown(target)} is an example; choose another name with -o.")
     check(target)
