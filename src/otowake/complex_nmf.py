@@ -55,7 +55,7 @@ class ComplexNmf:
 
     sources: int = 8
     bases: int = 1
-    sparsity: float = 1.0
+    sparsity: float = 10.0
     shape: float = 1.2
     spread: float = 1.0
     proved = True
@@ -67,7 +67,7 @@ class ComplexNmf:
                 f"{self.sources} and {self.bases}."
             )
         if not 0 <= self.sparsity < math.inf:
-            raise OtowakeError(f"ComplexNmf: the sparsity must be 0 or more, got {self.sparsity:g}; try 1.")
+            raise OtowakeError(f"ComplexNmf: the sparsity must be 0 or more, got {self.sparsity:g}; try 10.")
         if not 0 < self.shape <= 2:
             raise OtowakeError(f"ComplexNmf: the shape must be above 0 and at most 2, got {self.shape:g}; try 1.2.")
         if not 0 <= self.spread <= 1:

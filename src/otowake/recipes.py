@@ -110,7 +110,7 @@ def nmf(
     frame=0.064,
 )
 def complex_nmf(
-    sources: int = 8, bases: int = 1, sparsity: float = 1.0, shape: float = 1.2, spread: float = 1.0
+    sources: int = 8, bases: int = 1, sparsity: float = 10.0, shape: float = 1.2, spread: float = 1.0
 ) -> Method:
     """Complex NMF.
 
