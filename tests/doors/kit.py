@@ -1,9 +1,12 @@
 """What the tests of the command line share: small recordings, and ways to run a command."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -39,6 +42,44 @@ def command(*words, **options):
 
 def line(*words):
     return [sys.executable, "-m", "otowake.cli.main", *map(str, words)]
+
+
+def started(*words):
+    """The real command, going on, its output to be read.
+
+    A shell's background job ignores SIGINT, and so would all that is started in one.
+    """
+    return subprocess.Popen(
+        line(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+
+
+class Stopped(NamedTuple):
+    """heard: lines on stderr before the signal;  out, err: what came after it;  seconds: that the end took."""
+
+    code: int
+    heard: list[str]
+    out: str
+    err: str
+    seconds: float
+
+
+def stopped(*words, once, number=signal.SIGINT, after=0.0):
+    """The real command, stopped so many seconds after it has said `once` on stderr."""
+    with started(*words) as process:
+        heard = [process.stderr.readline()]
+        while once not in heard[-1]:
+            assert process.poll() is None
+            heard.append(process.stderr.readline())
+        time.sleep(after)
+        process.send_signal(number)
+        began = time.monotonic()
+        try:
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    return Stopped(process.returncode, heard, out, err, time.monotonic() - began)
 
 
 def quickly(capsys, *words):

@@ -10,9 +10,25 @@ import time
 import numpy as np
 import pytest
 import soundfile
-from kit import QUICK, RATE, command, integers, left_over, line, mixture, parts, quickly, recording, refused
+from kit import (
+    QUICK,
+    RATE,
+    command,
+    integers,
+    left_over,
+    line,
+    mixture,
+    parts,
+    quickly,
+    recording,
+    refused,
+    started,
+    stopped,
+)  # fmt: skip
 
-COMMANDS = ("separate", "learn", "extract", "evaluate", "simulate", "methods")
+COMMANDS = (
+    "separate", "learn", "extract", "parts", "extend", "transcribe", "notes", "evaluate", "simulate", "methods",
+)  # fmt: skip
 HEAVY = ("torch", "numpy", "scipy", "matplotlib", "soundfile", "numba", "rich.progress")
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and limits are those of POSIX")
@@ -315,39 +331,22 @@ def test_too_little_memory_is_said(mix, capsys, monkeypatch):
     assert "memory" in answer[2]
 
 
-PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-
-
-def hears_ctrl_c():
-    """A shell's background job ignores SIGINT, and so would all that these tests start in one."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @posix
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_in_the_middle(mix, tmp_path, number):
     words = ("separate", mix, "--iterations", "1000000", "--stft", "512/128", "-v", "-o", tmp_path / "out")
-    with subprocess.Popen(line(*words), **PIPES, preexec_fn=hears_ctrl_c) as process:
-        while "1 of" not in process.stderr.readline():
-            assert process.poll() is None
-        process.send_signal(number)
-        began = time.monotonic()
-        try:
-            out, err = process.communicate(timeout=30)
-        finally:
-            process.kill()
-    assert time.monotonic() - began < 1.5
-    assert process.returncode == 130
-    assert not out
-    assert err.endswith("otowake: stopped, nothing was written.\n")
+    end = stopped(*words, once="1 of", number=number)
+    assert end.seconds < 1.5
+    assert end.code == 130
+    assert not end.out
+    assert end.err.endswith("otowake: stopped, nothing was written.\n")
     assert os.listdir(tmp_path) == ["mix.wav"]
     assert not left_over(tmp_path)
 
 
 @posix
 def test_stopped_before_it_began(mix, tmp_path):
-    process = subprocess.Popen(line("separate", mix), **PIPES, preexec_fn=hears_ctrl_c)
-    with process:
+    with started("separate", mix) as process:
         time.sleep(0.4)  # the libraries are still being imported
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)

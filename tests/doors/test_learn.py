@@ -1,16 +1,13 @@
 """Learning a sound and extracting it: the real commands and the same from Python, sums, endings, files."""
 
 import json
-import signal
-import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 import soundfile
 import torch
-from kit import RATE, command, integers, left_over, line, quickly, recording, refused
+from kit import RATE, command, integers, left_over, quickly, recording, refused, stopped
 from safetensors.torch import save_file
 
 import otowake
@@ -477,13 +474,8 @@ def test_learn_refuses_in_one_sentence(files, tmp_path, capsys, monkeypatch, wor
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
 def test_ctrl_c_leaves_nothing(files, tmp_path):
     before = sorted(path.name for path in tmp_path.iterdir())
-    words = line("learn", files[1], "--iterations", "1000000", "-v")
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1)
-    with process:
-        assert "learning" in process.stderr.readline()
-        time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "stopped, nothing was written" in err
+    end = stopped("learn", files[1], "--iterations", "1000000", "-v", once="learning", after=0.2)
+    assert len(end.heard) == 1
+    assert end.code == 130
+    assert "stopped, nothing was written" in end.err
     assert sorted(path.name for path in tmp_path.iterdir()) == before

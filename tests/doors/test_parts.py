@@ -1,16 +1,13 @@
 """Taking recordings apart: the real command and the same from Python, sums, groups, pictures, endings."""
 
 import json
-import signal
-import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 import soundfile
 import torch
-from kit import RATE, command, integers, left_over, line, quickly, recording, refused
+from kit import RATE, command, integers, left_over, quickly, recording, refused, stopped
 
 import otowake
 from otowake.core.errors import OtowakeError
@@ -320,15 +317,9 @@ def test_the_command_refuses_in_one_sentence(file, tmp_path, capsys, monkeypatch
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
 def test_ctrl_c_leaves_nothing(file, tmp_path):
     before = sorted(path.name for path in tmp_path.iterdir())
-    words = line("parts", file, "--iterations", "1000000", "-v")
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1) as process:
-        while "taking apart" not in process.stderr.readline():
-            assert process.poll() is None
-        time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "stopped, nothing was written" in err
+    end = stopped("parts", file, "--iterations", "1000000", "-v", once="taking apart", after=0.2)
+    assert end.code == 130
+    assert "stopped, nothing was written" in end.err
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 

@@ -22,6 +22,8 @@ UNHEARD = 1e-6
 """A microphone that hears less than this share of a subspace cannot be its phase reference."""
 DEAD = 1e-12
 """A channel below this share of the loudest one's amplitude is silent."""
+EMPTY = 1e-9
+"""A band with less than this share of a sound's power holds nothing of it."""
 LOG_FLOOR = 1e-12
 """Powers are raised by this share of their mean before their logarithms are compared."""
 

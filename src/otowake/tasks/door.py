@@ -4,6 +4,7 @@ import importlib.metadata
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,6 +57,32 @@ class Run(NamedTuple):
         return []
 
 
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What every task tells of its work, beside what it made; each says what its method, costs and the rest are."""
+
+    rate: int
+    method: str
+    why: str
+    settings: dict[str, Any]
+    costs: list[float]
+    converged: bool
+    iterations: int
+    seconds: float
+    diagnostics: dict[str, Any]
+    notes: list[str]
+
+    def report(self) -> dict[str, Any]:
+        """All but sounds and states, JSON-able, with versions."""
+        named = ("method", "why", "rate", "settings", "iterations", "converged", "seconds", "notes", "diagnostics")
+        told = {key: getattr(self, key) for key in named}
+        return {**told, **self._more(), "costs": self.costs, "versions": versions()}
+
+    def _more(self) -> dict[str, Any]:
+        """What else a task reports."""
+        return {}
+
+
 def watched(method: Method, X: Mixture, seed: int, total: int, watch: Watch | None, phase: str, seeds: int = 1) -> Run:
     """Runs a method to its end; `watch` hears of each iteration, and an exception from it stops the work.
 
@@ -87,12 +114,6 @@ def versions() -> dict[str, str]:
     """Of otowake and of what its numbers depend on."""
     packages = {name: importlib.metadata.version(name) for name in ("torch", "numpy", "numba")}
     return {"otowake": __version__, **packages, "python": platform.python_version()}
-
-
-def reported(result: Any, **more: Any) -> dict[str, Any]:
-    """What every task reports of its result, JSON-able, with versions."""
-    named = ("method", "why", "rate", "settings", "iterations", "converged", "seconds", "notes", "diagnostics")
-    return {**{key: getattr(result, key) for key in named}, **more, "costs": result.costs, "versions": versions()}
 
 
 def tensor(x: Any) -> Tensor:

@@ -28,7 +28,7 @@ from otowake.core.errors import OtowakeError
 from otowake.core.run import converged
 from otowake.core.separator import Separator
 from otowake.divergence.beta import Beta
-from otowake.linalg.safe import divide
+from otowake.linalg.safe import EMPTY, divide
 from otowake.signal.band import band_end, from_on, spectrum_end
 from otowake.signal.phases import agreeing, rectified
 from otowake.signal.rate import resampled
@@ -37,7 +37,7 @@ from otowake.source.nmf import Given, Nmf
 from otowake.spatial.observed import Observed
 from otowake.spec import show
 from otowake.tasks.bases import Bases
-from otowake.tasks.door import Run, Watch, as_stft, check_request, like, reported, tensor, watched
+from otowake.tasks.door import Result, Run, Watch, as_stft, check_request, like, tensor, watched
 from otowake.tasks.prepare import check_length, check_samples
 
 ITERATIONS = 100
@@ -48,11 +48,10 @@ NEAR = 0.8  # of what is kept: from there on levels are compared
 LEVEL = 0.5, 1.0  # how far amplitudes may be brought to meet
 FEWEST = 8  # bins that must be kept
 MORE = 1.05  # times the cut: how far examples have to reach at least
-EMPTY = 1e-9  # of an example's power: no content
 
 
-@dataclass(frozen=True)
-class Extension:
+@dataclass(frozen=True, kw_only=True)
+class Extension(Result):
     """What came out.
 
     Attributes:
@@ -69,22 +68,11 @@ class Extension:
     """
 
     samples: Any
-    rate: int
     cut: float
-    method: str
-    why: str
-    settings: dict[str, Any]
-    costs: list[float]
-    converged: bool
-    iterations: int
-    seconds: float
-    diagnostics: dict[str, Any]
-    notes: list[str]
     bases: Bases = field(repr=False)
 
-    def report(self) -> dict[str, Any]:
-        """All but the sound, JSON-able, with versions."""
-        return reported(self, cut=self.cut, kept_below=KEPT * self.cut, bases=self.bases.report())
+    def _more(self) -> dict[str, Any]:
+        return {"cut": self.cut, "kept_below": KEPT * self.cut, "bases": self.bases.report()}
 
 
 class Band(NamedTuple):

@@ -36,13 +36,13 @@ from otowake.spec import show
 from otowake.tasks.bases import Bases
 from otowake.tasks.door import (
     Progress,
+    Result,
     Run,
     Watch,
     as_stft,
     check_request,
     device_name,
     like,
-    reported,
     tensor,
     watched,
 )
@@ -58,8 +58,8 @@ REST_BASES = 50
 ITERATIONS = 100
 
 
-@dataclass(frozen=True)
-class Extraction:
+@dataclass(frozen=True, kw_only=True)
+class Extraction(Result):
     """What came out.
 
     Attributes:
@@ -76,21 +76,10 @@ class Extraction:
 
     target: Any
     rest: Any
-    rate: int
-    method: str
-    why: str
-    settings: dict[str, Any]
-    costs: list[float]
-    converged: bool
-    iterations: int
-    seconds: float
-    diagnostics: dict[str, Any]
-    notes: list[str]
     bases: Bases = field(repr=False)
 
-    def report(self) -> dict[str, Any]:
-        """All but the sounds, JSON-able, with versions."""
-        return reported(self, bases=self.bases.report())
+    def _more(self) -> dict[str, Any]:
+        return {"bases": self.bases.report()}
 
 
 class Starts(NamedTuple):

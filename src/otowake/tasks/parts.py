@@ -30,7 +30,7 @@ from otowake.source.plsa import shares
 from otowake.spatial.observed import Observed
 from otowake.spec import show
 from otowake.tasks.choice import default_stft
-from otowake.tasks.door import Run, Watch, as_stft, check_request, like, reported, tensor, watched
+from otowake.tasks.door import Result, Run, Watch, as_stft, check_request, like, tensor, watched
 from otowake.tasks.grouping import by_shape, by_timbre
 from otowake.tasks.prepare import check_length, check_samples
 
@@ -53,8 +53,8 @@ class Component(NamedTuple):
     peak: float | None  # hertz
 
 
-@dataclass(frozen=True)
-class Parts:
+@dataclass(frozen=True, kw_only=True)
+class Parts(Result):
     """What came out, the loudest first.
 
     Attributes:
@@ -76,23 +76,9 @@ class Parts:
     sounds: Any
     names: list[str]
     components: list[Component]
-    rate: int
-    method: str
-    why: str
-    settings: dict[str, Any]
-    costs: list[float]
-    converged: bool
-    iterations: int
-    seconds: float
-    diagnostics: dict[str, Any]
-    notes: list[str]
     spectra: Any = field(repr=False)
     activations: Any = field(repr=False)
     stft: Stft = field(repr=False)
-
-    def report(self) -> dict[str, Any]:
-        """All but the sounds and the numbers of the factorisation, JSON-able, with versions."""
-        return reported(self)
 
     def draw(self, path: str | PathLike[str]) -> None:
         """Spectra and activations as a PNG file, groups in colours."""

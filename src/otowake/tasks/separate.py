@@ -22,20 +22,20 @@ from otowake.signal.stft import Stft
 from otowake.spec import GIVEN, parse_settings, show
 from otowake.tasks.choice import DEFAULT, choose, default_stft
 from otowake.tasks.door import (
+    Result,
     Watch,
     as_stft,
     check_request,
     device_name,
     like,
-    reported,
     tensor,
     watched,
 )
 from otowake.tasks.prepare import Prepared, check_length, check_samples, prepared
 
 
-@dataclass(frozen=True)
-class Separation:
+@dataclass(frozen=True, kw_only=True)
+class Separation(Result):
     """What came out.
 
     Attributes:
@@ -53,21 +53,7 @@ class Separation:
 
     sources: Any
     rest: Any
-    rate: int
-    method: str
-    why: str
-    settings: dict[str, Any]
-    costs: list[float]
-    converged: bool
-    iterations: int
-    seconds: float
-    diagnostics: dict[str, Any]
-    notes: list[str]
     state: Any = field(repr=False, default=None)
-
-    def report(self) -> dict[str, Any]:
-        """All but sound and state, JSON-able, with versions."""
-        return reported(self)
 
 
 def separate(

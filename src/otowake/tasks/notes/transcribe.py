@@ -16,7 +16,7 @@ from otowake.signal.pitch import name, number
 from otowake.signal.stft import Stft
 from otowake.spec import show
 from otowake.tasks.bases import Bases
-from otowake.tasks.door import Watch, as_stft, reported
+from otowake.tasks.door import Result, Watch, as_stft
 from otowake.tasks.notes.midi import written
 from otowake.tasks.notes.onsets import Note, found
 from otowake.tasks.notes.pitched import ITERATIONS, Pitched, decompose
@@ -26,8 +26,8 @@ LOWEST, HIGHEST = "E1", "C7"
 UNKNOWN = 0.65  # of the sensitivity, where nothing is known of the instruments: what one note is spreads over several
 
 
-@dataclass(frozen=True)
-class Transcription:
+@dataclass(frozen=True, kw_only=True)
+class Transcription(Result):
     """What came out.
 
     Attributes:
@@ -44,25 +44,14 @@ class Transcription:
     """
 
     score: tuple[Note, ...]
-    rate: int
-    method: str
-    why: str
-    settings: dict[str, Any]
-    costs: list[float]
-    converged: bool
-    iterations: int
-    seconds: float
-    diagnostics: dict[str, Any]
-    notes: list[str]
     pitched: Pitched = field(repr=False)
 
     def midi(self) -> bytes:
         """The notes as a Standard MIDI File: a track and a channel for each voice, 120 beats a minute."""
         return written(self.score)
 
-    def report(self) -> dict[str, Any]:
-        """All but the decomposition, JSON-able, with versions."""
-        return reported(self, score=[_line(note) for note in self.score])
+    def _more(self) -> dict[str, Any]:
+        return {"score": [_line(note) for note in self.score]}
 
 
 def transcribe(
