@@ -1,7 +1,10 @@
-"""What the command line does to its words before Click sees them, and words that several commands share."""
+"""What the command line does to its words before Click sees them, and options that several commands share."""
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from typing import Annotated
+
+import typer
 
 
 class Device(StrEnum):
@@ -10,6 +13,17 @@ class Device(StrEnum):
     cpu = "cpu"
     cuda = "cuda"
     auto = "auto"
+
+
+Frames = Annotated[str | None, typer.Option(metavar="WINDOW/HOP", help="In samples. [default: about 93 ms]")]
+Json = Annotated[bool, typer.Option("--json", help='Print the report as JSON; of several files {"runs": [...]}.')]
+Plots = Annotated[bool, typer.Option("--plots/--no-plots", help="Draw spectrograms and cost.")]
+Seed = Annotated[int, typer.Option(min=0, metavar="S", help="Of the random start.")]
+Seeds = Annotated[
+    int, typer.Option(min=1, max=1000, metavar="N", help="Starts, from the seed on; the lowest end is taken.")
+]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say on stderr what happens.")]
+Where = Annotated[Device, typer.Option(help="Where to compute.")]
 
 
 def expand_many(argv: Sequence[str], flag: str = "--estimate") -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from otowake.cli.arguments import Json, Plots, Seed, Verbose
 from otowake.cli.host import prepare_process
 from otowake.cli.interrupt import interruptible
 from otowake.cli.jobs import Outcome, each, planned, say_what_happens, told
@@ -44,16 +45,14 @@ def extend(
     exemplars: Annotated[
         int, typer.Option(min=1, max=10_000, metavar="N", help="The most spectra to take from the examples.")
     ] = 500,
-    seed: Annotated[int, typer.Option(min=0, metavar="S", help="Of the random start.")] = 0,
+    seed: Seed = 0,
     iterations: Annotated[int, typer.Option(min=0, metavar="N", help="How many.")] = 100,
     stft: Annotated[
         str | None, typer.Option(metavar="WINDOW/HOP", help="In samples; for --example. [default: about 46 ms]")
     ] = None,
-    plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw spectrograms and cost.")] = True,
-    as_json: Annotated[
-        bool, typer.Option("--json", help='Print the report as JSON; of several files {"runs": [...]}.')
-    ] = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say on stderr what happens.")] = False,
+    plots: Plots = True,
+    as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Give recordings the high band they lack, as spectra of similar sounds have it.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from otowake.cli.arguments import Device
+from otowake.cli.arguments import Device, Json, Plots, Seed, Seeds, Verbose, Where
 from otowake.cli.host import prepare_process
 from otowake.cli.interrupt import interruptible
 from otowake.cli.jobs import Outcome, each, planned, say_what_happens, told
@@ -42,20 +42,16 @@ def extract(
     method: Annotated[Way, typer.Option(help="How the rest is kept unlike the target.")] = Way.cosine,
     weight: Annotated[str, typer.Option(metavar="W", help="Of that: a number from 0, or auto.")] = "auto",
     rest: Annotated[int, typer.Option("--rest", min=1, max=10_000, metavar="N", help="Spectra for the rest.")] = 50,
-    seed: Annotated[int, typer.Option(min=0, metavar="S", help="Of the random start.")] = 0,
-    seeds: Annotated[
-        int, typer.Option(min=1, max=1000, metavar="N", help="Starts, from the seed on; the lowest end is taken.")
-    ] = 1,
+    seed: Seed = 0,
+    seeds: Seeds = 1,
     iterations: Annotated[int, typer.Option(min=0, metavar="N", help="How many, for each weight tried.")] = 100,
     stft: Annotated[
         str | None, typer.Option(metavar="WINDOW/HOP", help="In samples; for --example. [default: about 93 ms]")
     ] = None,
-    plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw spectrograms and cost.")] = True,
-    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
-    as_json: Annotated[
-        bool, typer.Option("--json", help='Print the report as JSON; of several files {"runs": [...]}.')
-    ] = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say on stderr what happens.")] = False,
+    plots: Plots = True,
+    device: Where = Device.cpu,
+    as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Extract one sound from mixtures, known by its spectra or by examples of it.
 

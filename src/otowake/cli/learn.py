@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from otowake.cli.arguments import Device
+from otowake.cli.arguments import Device, Frames, Seed, Seeds, Verbose, Where
 from otowake.cli.host import prepare_process
 from otowake.cli.interrupt import interruptible
 from otowake.cli.jobs import followed, say_what_happens
@@ -35,15 +35,13 @@ def learn(
     start: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Begin with these spectra, from an earlier `otowake learn`.")
     ] = None,
-    stft: Annotated[str | None, typer.Option(metavar="WINDOW/HOP", help="In samples. [default: about 93 ms]")] = None,
+    stft: Frames = None,
     iterations: Annotated[int, typer.Option(min=0, metavar="N", help="How many.")] = 500,
-    seed: Annotated[int, typer.Option(min=0, metavar="S", help="Of the random start.")] = 0,
-    seeds: Annotated[
-        int, typer.Option(min=1, max=1000, metavar="N", help="Starts, from the seed on; the lowest end is taken.")
-    ] = 1,
-    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
+    seed: Seed = 0,
+    seeds: Seeds = 1,
+    device: Where = Device.cpu,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was learned as JSON.")] = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say on stderr what happens.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Learn the spectra of a sound from examples of it, for `otowake extract`.
 

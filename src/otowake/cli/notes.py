@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from otowake.cli.arguments import Frames, Plots, Verbose
 from otowake.cli.host import prepare_process
 from otowake.cli.instruments import instruments
 from otowake.cli.jobs import Outcome, each, finite, followed, planned, say_what_happens, told
@@ -52,10 +53,10 @@ def notes(
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="S", help="Of the random start. [default: 0]")] = None,
     iterations: Annotated[int | None, typer.Option(min=0, metavar="N", help="How many. [default: 100]")] = None,
-    stft: Annotated[str | None, typer.Option(metavar="WINDOW/HOP", help="In samples. [default: about 93 ms]")] = None,
-    plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw spectrograms and cost.")] = True,
+    stft: Frames = None,
+    plots: Plots = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list or the report as JSON.")] = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say on stderr what happens.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """List the notes of a recording, or mute, solo, amplify or transpose some of them.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from otowake.cli.arguments import Frames, Json, Seed, Verbose
 from otowake.cli.host import prepare_process
 from otowake.cli.jobs import Outcome, each, planned, say_what_happens, told
 from otowake.core.errors import OtowakeError
@@ -35,14 +36,12 @@ def parts(
         typer.Option("-o", "--out", metavar="DIR", help="Folder for the files. [default: NAME-parts]"),
     ] = None,
     divergence: Annotated[Divergence, typer.Option(help="What is small when patterns explain it.")] = Divergence.kl,
-    seed: Annotated[int, typer.Option(min=0, metavar="S", help="Of the random start.")] = 0,
+    seed: Seed = 0,
     iterations: Annotated[int, typer.Option(min=0, metavar="N", help="How many.")] = 200,
-    stft: Annotated[str | None, typer.Option(metavar="WINDOW/HOP", help="In samples. [default: about 93 ms]")] = None,
+    stft: Frames = None,
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw the patterns, spectrograms, cost.")] = True,
-    as_json: Annotated[
-        bool, typer.Option("--json", help='Print the report as JSON; of several files {"runs": [...]}.')
-    ] = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say on stderr what happens.")] = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Take recordings apart into what repeats in them, such as notes and hits, without examples.
 

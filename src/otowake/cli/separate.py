@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from otowake.cli.arguments import Device
+from otowake.cli.arguments import Device, Json, Plots, Seed, Seeds, Verbose, Where
 from otowake.cli.host import prepare_process
 from otowake.cli.interrupt import interruptible
 from otowake.cli.jobs import Outcome, each, planned, say_what_happens, told
@@ -42,10 +42,8 @@ def separate(
         int | None,
         typer.Option(min=1, metavar="N", help="Number of sources. [default: one a microphone; 8 for one channel]"),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, metavar="S", help="Of the random start.")] = 0,
-    seeds: Annotated[
-        int, typer.Option(min=1, max=1000, metavar="N", help="Starts, from the seed on; the lowest end is taken.")
-    ] = 1,
+    seed: Seed = 0,
+    seeds: Seeds = 1,
     iterations: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="How many. [default: the method's]")
     ] = None,
@@ -54,12 +52,10 @@ def separate(
         Images, typer.Option(help="Each source at the first microphone, or at all of them.")
     ] = Images.reference,
     stack: Annotated[bool, typer.Option("--stack", help="The files are one recording, one file a microphone.")] = False,
-    plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw spectrograms and cost.")] = True,
-    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
-    as_json: Annotated[
-        bool, typer.Option("--json", help='Print the report as JSON; of several files {"runs": [...]}.')
-    ] = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say on stderr what happens.")] = False,
+    plots: Plots = True,
+    device: Where = Device.cpu,
+    as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Separate recordings into their sounds.
 

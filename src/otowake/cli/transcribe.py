@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from otowake.cli.arguments import Seed, Verbose
 from otowake.cli.host import prepare_process
 from otowake.cli.instruments import instruments
 from otowake.cli.jobs import finite, followed, say_what_happens
@@ -38,13 +39,13 @@ def transcribe(
         float, typer.Option(metavar="X", help="Above 1 softer notes are heard, too; below 1 fewer.")
     ] = 1.0,
     iterations: Annotated[int, typer.Option(min=0, metavar="N", help="How many.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, metavar="S", help="Of the random start.")] = 0,
+    seed: Seed = 0,
     stft: Annotated[
         str | None, typer.Option(metavar="WINDOW/HOP", help="In samples. [default: about 93 ms every 12 ms]")
     ] = None,
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw a piano roll.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, with the notes.")] = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say on stderr what happens.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Write down the notes of a recording.
 
