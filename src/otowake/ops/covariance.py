@@ -14,11 +14,5 @@ def definition(X: Tensor, phi: Tensor) -> Tensor:
     return torch.stack([(v + v.mH) / 2 for v in V], dim=-3)
 
 
-def _kernel(X: Tensor, phi: Tensor) -> Tensor:
-    from otowake.ops.cpu.covariance import weighted_covariance
-
-    return weighted_covariance(X, phi)
-
-
-weighted_covariance = Op("weighted_covariance", definition, _kernel, "(Tensor X, Tensor phi) -> Tensor")
+weighted_covariance = Op("weighted_covariance", definition, "covariance", "(Tensor X, Tensor phi) -> Tensor")
 """(X: *b m f t, phi: *b n f t or *b n 1 t) -> V: *b f n m m, Hermitian."""

@@ -9,13 +9,7 @@ def definition(X: Tensor, W: Tensor) -> Tensor:
     return (W @ X.movedim(-2, -3)).movedim(-2, -3)
 
 
-def _kernel(X: Tensor, W: Tensor) -> Tensor:
-    from otowake.ops.cpu.demix import demixed
-
-    return demixed(X, W)
-
-
-demixed = Op("demixed", definition, _kernel, "(Tensor X, Tensor W) -> Tensor")
+demixed = Op("demixed", definition, "demix", "(Tensor X, Tensor W) -> Tensor")
 """(X: *b m f t, W: *b f n m) -> Y: *b n f t."""
 
 
@@ -28,11 +22,5 @@ def power_definition(X: Tensor, W: Tensor) -> Tensor:
     return abs2(definition(X, W))
 
 
-def _power_kernel(X: Tensor, W: Tensor) -> Tensor:
-    from otowake.ops.cpu.demix import demixed_power
-
-    return demixed_power(X, W)
-
-
-demixed_power = Op("demixed_power", power_definition, _power_kernel, "(Tensor X, Tensor W) -> Tensor")
+demixed_power = Op("demixed_power", power_definition, "demix", "(Tensor X, Tensor W) -> Tensor")
 """(X: *b m f t, W: *b f n m) -> v = |W X|^2: *b n f t, without forming W X."""

@@ -47,41 +47,17 @@ def _suits(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor, x: Tensor |
     return len(cost) == 1 or cost[2].item() in POWERS
 
 
-def _bases_kernel(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> Tensor:
-    from otowake.ops.cpu.factored import factored_bases
-
-    return factored_bases(v, B, H, e, cost)
-
-
-def _activations_kernel(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> Tensor:
-    from otowake.ops.cpu.factored import factored_activations
-
-    return factored_activations(v, B, H, e, cost)
-
-
-def _bases_change(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor, x: Tensor) -> Tensor:
-    from otowake.ops.cpu.factored import bases_change
-
-    return bases_change(v, B, H, e, cost, x)
-
-
-def _activations_change(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor, x: Tensor) -> Tensor:
-    from otowake.ops.cpu.factored import activations_change
-
-    return activations_change(v, B, H, e, cost, x)
-
-
 _SCHEMA = "(Tensor v, Tensor B, Tensor H, Tensor e, Tensor cost) -> Tensor"
 _POWER = _SCHEMA.replace("cost)", "cost, Tensor x)")
-factored_bases = Op("factored_bases", bases_definition, _bases_kernel, _SCHEMA, _suits)
+factored_bases = Op("factored_bases", bases_definition, "factored", _SCHEMA, _suits)
 """(v: *b f t, B: *b f k, H: *b k t, e: *b 1|f 1|t, cost: 1 or 3) -> *b 2 f k."""
-factored_activations = Op("factored_activations", activations_definition, _activations_kernel, _SCHEMA, _suits)
+factored_activations = Op("factored_activations", activations_definition, "factored", _SCHEMA, _suits)
 """The same arguments -> *b 2 k t."""
 
 
-bases_change = Op("bases_change", bases_quotient, _bases_change, _POWER, _suits)
+bases_change = Op("bases_change", bases_quotient, "factored", _POWER, _suits)
 """The same arguments and the power x: 1 -> *b f k."""
-activations_change = Op("activations_change", activations_quotient, _activations_change, _POWER, _suits)
+activations_change = Op("activations_change", activations_quotient, "factored", _POWER, _suits)
 """The same -> *b k t."""
 
 
@@ -96,7 +72,7 @@ def known(v: Tensor, cost: Tensor) -> Factored:
 
     def change(B: Tensor, H: Tensor, e: Tensor, bases: bool, x: float) -> Tensor:
         op = bases_change if bases else activations_change
-        return _apart(op(v, *_joined(B, H, e), cost, torch.tensor([x], dtype=torch.float64)), H, bases)
+        return _apart(op(v, *_joined(B, H, e), cost, _power(x)), H, bases)
 
     return Factored(halves, change)
 
@@ -129,13 +105,21 @@ def above(factored: Factored, rest: Tensor) -> Factored:
     return Factored(halves, change)
 
 
+@lru_cache
+def _power(x: float) -> Tensor:
+    return torch.tensor([x], dtype=torch.float64)
+
+
 def _joined(B: Tensor, H: Tensor, e: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """All bases side by side, *b f nk; all activations, *b nk t; the floors' sum *b 1|f 1|t."""
-    floor = e.sum(-3) if e.shape[-3] > 1 else e.squeeze(-3)  # torch's sum of one is slower than a copy
-    return B.movedim(-3, -2).flatten(-2), H.flatten(-3, -2), floor
+    if B.shape[-3] == 1:
+        return B.squeeze(-3), H.squeeze(-3), e.squeeze(-3)
+    return B.movedim(-3, -2).flatten(-2), H.flatten(-3, -2), e.sum(-3)
 
 
 def _apart(half: Tensor, H: Tensor, bases: bool) -> Tensor:
     """The shape of B, or of H, again."""
     n, k = H.shape[-3:-1]
+    if n == 1:
+        return half.unsqueeze(-3)
     return half.unflatten(-1, (n, k)).movedim(-2, -3) if bases else half.unflatten(-2, (n, k))

@@ -71,35 +71,17 @@ def _kernel_suits(v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> 
     return B.shape[-1] <= 16 and slope[2].item() in POWERS
 
 
-def _bases_kernel(v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> Tensor:
-    from otowake.ops.cpu.ratio import bases_ratio
-
-    return bases_ratio(v, B, H, e, slope)
-
-
-def _gains_kernel(v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> Tensor:
-    from otowake.ops.cpu.ratio import gains_ratio
-
-    return gains_ratio(v, B, H, e, slope)
-
-
-def _weight_kernel(v: Tensor, r: Tensor, slope: Tensor) -> Tensor:
-    from otowake.ops.cpu.ratio import slope_weight
-
-    return slope_weight(v, r, slope)
-
-
 _SCHEMA = "(Tensor v, Tensor B, Tensor H, Tensor e, Tensor slope) -> Tensor"
 factor_ratio = Op("factor_ratio", factor_definition, None, "(Tensor neg, Tensor pos, Tensor A) -> Tensor")
 """(neg, pos: *b n f t, A: *b n k t) -> *b n f k; transposed views give the other factor."""
-bases_ratio = Op("bases_ratio", bases_definition, _bases_kernel, _SCHEMA, _kernel_suits)
+bases_ratio = Op("bases_ratio", bases_definition, "ratio", _SCHEMA, _kernel_suits)
 """(v: *b n f t, B: *b n f k, H: *b n k t, e: *b n 1|f 1, slope: 3) -> *b n f k."""
-gains_ratio = Op("gains_ratio", gains_definition, _gains_kernel, _SCHEMA, _kernel_suits)
+gains_ratio = Op("gains_ratio", gains_definition, "ratio", _SCHEMA, _kernel_suits)
 """The same arguments -> *b n k t."""
 slope_weight = Op(
     "slope_weight",
     weight_definition,
-    _weight_kernel,
+    "ratio",
     "(Tensor v, Tensor r, Tensor slope) -> Tensor",
     lambda v, r, slope: slope[2].item() in POWERS and r.shape == v.shape,
 )

@@ -7,6 +7,7 @@ CPU.  One parametrised test holds every kernel against its definition.
 
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 
 import torch
 from torch import Tensor
@@ -26,8 +27,8 @@ class Op:
     Args:
         name: unique; registered as otowake::name.
         definition: the equation in plain torch.
-        kernel: same signature and result, for the CPU, on tensors that need no gradient; None where the
-            definition is as fast.
+        kernel: the module of `ops.cpu` with a function of the op's name: same signature and result, on tensors that
+            need no gradient; None where the definition is as fast.  Imported, with its compiler, at the first call.
         schema: the torch schema of the arguments.
         suits: whether the kernel is the faster one for these arguments.
     """
@@ -36,15 +37,16 @@ class Op:
         self,
         name: str,
         definition: Callable[..., Tensor],
-        kernel: Callable[..., Tensor] | None,
+        kernel: str | None,
         schema: str,
         suits: Callable[..., bool] = lambda *_: True,
     ) -> None:
-        self.name, self.definition, self.kernel, self.suits = name, definition, kernel, suits
-        self._fast = kernel
-        if kernel is not None:
+        self.name, self.definition, self.suits = name, definition, suits
+        self.kernel = None if kernel is None else _lazily(f"otowake.ops.cpu.{kernel}", name)
+        self._fast = self.kernel
+        if self.kernel is not None:
             _LIBRARY.define(name + schema)
-            _LIBRARY.impl(name, kernel, "CPU")
+            _LIBRARY.impl(name, self.kernel, "CPU")
             torch.library.register_fake(f"otowake::{name}", definition, lib=_LIBRARY)
         OPS[name] = self
 
@@ -64,6 +66,13 @@ class Op:
             )
             self._fast = None
             return self.definition(*args)
+
+
+def _lazily(module: str, name: str) -> Callable[..., Tensor]:
+    def kernel(*args: Tensor) -> Tensor:
+        return getattr(import_module(module), name)(*args)
+
+    return kernel
 
 
 def _suits_kernel(args: tuple[Tensor, ...]) -> bool:

@@ -43,19 +43,7 @@ def iss1_definition(X: Tensor, W: Tensor, phi: Tensor) -> Tensor:
     return W
 
 
-def _ip1_kernel(V: Tensor, W: Tensor) -> Tensor:
-    from otowake.ops.cpu.sweep import ip1_sweep
-
-    return ip1_sweep(V, W)
-
-
-def _iss1_kernel(X: Tensor, W: Tensor, phi: Tensor) -> Tensor:
-    from otowake.ops.cpu.sweep import iss1_sweep
-
-    return iss1_sweep(X, W, phi)
-
-
-ip1_sweep = Op("ip1_sweep", ip1_definition, _ip1_kernel, "(Tensor V, Tensor W) -> Tensor")
+ip1_sweep = Op("ip1_sweep", ip1_definition, "sweep", "(Tensor V, Tensor W) -> Tensor")
 """(V: *b f n m m, W: *b f n m with n = m) -> W."""
-iss1_sweep = Op("iss1_sweep", iss1_definition, _iss1_kernel, "(Tensor X, Tensor W, Tensor phi) -> Tensor")
+iss1_sweep = Op("iss1_sweep", iss1_definition, "sweep", "(Tensor X, Tensor W, Tensor phi) -> Tensor")
 """(X: *b m f t, W: *b f n m, phi: *b n f t or *b n 1 t) -> W."""

@@ -39,8 +39,11 @@ class Problem(NamedTuple):
     cost: tuple[np.floating, ...]
 
     @property
-    def slices(self) -> list[slice]:
-        return list(_cut(len(self.v), _SLICES))
+    def edges(self) -> Array:
+        """Rows where slices begin and end."""
+        rows = len(self.v)
+        pieces = max(1, min(_SLICES, rows))
+        return np.arange(pieces + 1) * rows // pieces
 
     def halves(self) -> tuple[Array, Array]:
         """Room for pos and neg of as many rows as are done at a time."""
@@ -95,42 +98,45 @@ def _block(v, B, H, e, cost, r, neg):  # type: ignore[no-untyped-def]  # noqa: A
 
 
 @kernel
-def _bases(v, B, H, Ht, e, cost, r, neg, to_neg, to_pos):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """neg Hᵀ and pos Hᵀ."""
-    for i in range(0, v.shape[0], r.shape[0]):
-        j = min(i + r.shape[0], v.shape[0])
-        if cost[1] == -2:
-            np.dot(v[i:j], Ht, to_neg[i:j])
-            continue
-        x, y = r[: j - i], neg[: j - i]
-        _block(v[i:j], B[i:j], H, e[i:j], cost, x, y)
-        if cost[1] == 0:
-            np.dot(x, Ht, to_neg[i:j])
-        else:
-            np.dot(y, Ht, to_neg[i:j])
-            np.dot(x, Ht, to_pos[i:j])
+def _bases(v, B, H, Ht, e, cost, r, neg, to_neg, to_pos, edges):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """neg Hᵀ and pos Hᵀ, rows of each slice in turn."""
+    for s in range(len(edges) - 1):
+        for i in range(edges[s], edges[s + 1], r.shape[0]):
+            j = min(i + r.shape[0], edges[s + 1])
+            if cost[1] == -2:
+                np.dot(v[i:j], Ht, to_neg[i:j])
+                continue
+            x, y = r[: j - i], neg[: j - i]
+            _block(v[i:j], B[i:j], H, e[i:j], cost, x, y)
+            if cost[1] == 0:
+                np.dot(x, Ht, to_neg[i:j])
+            else:
+                np.dot(y, Ht, to_neg[i:j])
+                np.dot(x, Ht, to_pos[i:j])
 
 
 @kernel
-def _activations(v, B, H, e, cost, r, neg, one, to_neg, to_pos):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Bᵀ neg and Bᵀ pos."""
-    for i in range(0, v.shape[0], r.shape[0]):
-        j = min(i + r.shape[0], v.shape[0])
-        x, y = r[: j - i], neg[: j - i]
-        if cost[1] == -2:
-            _add(B[i:j], v[i:j], one, to_neg, i == 0)
-            continue
-        _block(v[i:j], B[i:j], H, e[i:j], cost, x, y)
-        if cost[1] == 0:
-            _add(B[i:j], x, one, to_neg, i == 0)
-        else:
-            _add(B[i:j], y, one, to_neg, i == 0)
-            _add(B[i:j], x, one, to_pos, i == 0)
+def _activations(v, B, H, e, cost, r, neg, one, to_neg, to_pos, edges):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Bᵀ neg and Bᵀ pos, a sum for the rows of each slice."""
+    for s in range(len(edges) - 1):
+        for i in range(edges[s], edges[s + 1], r.shape[0]):
+            j = min(i + r.shape[0], edges[s + 1])
+            first = i == edges[s]
+            if cost[1] == -2:
+                _add(B[i:j], v[i:j], one, to_neg[s], first)
+                continue
+            x, y = r[: j - i], neg[: j - i]
+            _block(v[i:j], B[i:j], H, e[i:j], cost, x, y)
+            if cost[1] == 0:
+                _add(B[i:j], x, one, to_neg[s], first)
+            else:
+                _add(B[i:j], y, one, to_neg[s], first)
+                _add(B[i:j], x, one, to_pos[s], first)
 
 
 @kernel
 def _add(B, x, one, to, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """to <- to + Bᵀ x."""
+    """to <- to + Bᵀ x, or Bᵀ x where it is the first."""
     if first:
         np.dot(B.T, x, to)
         return
@@ -204,11 +210,7 @@ def _problems(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> Itera
 def _of_bases(p: Problem, neg: Array, pos: Array) -> None:
     v, B, H, e, cost = p
     Ht = np.ascontiguousarray(H.T)
-
-    def rows(own: slice) -> None:
-        _bases(v[own], B[own], H, Ht, e[own], cost, *p.halves(), neg[own], pos[own])
-
-    in_threads(rows, p.slices)
+    in_threads(lambda edges: _bases(v, B, H, Ht, e, cost, *p.halves(), neg, pos, edges), p.edges)
     if cost[1] == -2:
         np.matmul(B, H @ Ht, out=pos)
         np.add(pos, e @ Ht if e.shape[1] == len(Ht) else e * Ht.sum(0), out=pos)
@@ -224,19 +226,14 @@ def _of_activations(p: Problem, neg: Array, pos: Array) -> None:
         if torch.get_num_threads() == 1:  # in one piece it is a little faster, by one thread
             np.matmul(B.T, v, out=neg)
             return
-    sums = scratch("sums", (2, len(p.slices), *H.shape), neg.dtype)
+    all_edges = p.edges
+    sums = scratch("sums", (2, len(all_edges) - 1, *H.shape), neg.dtype)
 
-    def rows(own: slice, *to: Array) -> None:
-        _activations(v[own], B[own], H, e[own], cost, *p.halves(), scratch("one", H.shape, neg.dtype), *to)
+    def rows(edges: Array) -> None:
+        own = sums[:, np.searchsorted(all_edges, edges[0]) :]
+        _activations(v, B, H, e, cost, *p.halves(), scratch("one", H.shape, neg.dtype), *own, edges)
 
-    in_threads(rows, p.slices, *map(list, sums))
+    in_threads(rows, all_edges)
     sums[0].sum(0, out=neg)
     if cost[1] != -2:
         pos[:] = B.sum(0)[:, None] if cost[1] == 0 else sums[1].sum(0)
-
-
-def _cut(length: int, pieces: int) -> Iterator[slice]:
-    """Pieces of about one size; fewer where there is less to cut."""
-    pieces = max(1, min(pieces, length))
-    edges = [length * i // pieces for i in range(pieces + 1)]
-    return map(slice, edges[:-1], edges[1:])

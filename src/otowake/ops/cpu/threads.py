@@ -1,11 +1,12 @@
 """Kernels run over bins, in as many threads as torch uses; each bin is computed by one thread, so bits do not depend
 on the number of threads."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 
 _GRAIN = 32
@@ -30,9 +31,10 @@ def over_bins(kernel: Callable[..., None], bins: int, *args: Any) -> None:
         job.result()
 
 
-def in_threads(work: Callable[..., Any], *items: Sequence[Any]) -> None:
-    """work(*one of each), in any order, for what spends its time without the GIL."""
-    if torch.get_num_threads() == 1 or len(items[0]) == 1:
-        list(map(work, *items))
+def in_threads(work: Callable[[np.ndarray], Any], edges: np.ndarray) -> None:
+    """work(edges[k : k + 2]) for every slice, in any order, or work(edges) at once where there is one thread."""
+    threads = torch.get_num_threads()
+    if threads == 1 or len(edges) == 2:
+        work(edges)
     else:
-        list(_pool(torch.get_num_threads()).map(work, *items))
+        list(_pool(threads).map(work, [edges[k : k + 2] for k in range(len(edges) - 1)]))
