@@ -18,10 +18,10 @@ from otowake.signal.period import heard
 from otowake.signal.stft import Stft
 from otowake.source.harmonic import harmonic, noise
 from otowake.tasks.bases import save_bases
+from otowake.tasks.drawing.roll import piano_roll
 from otowake.tasks.notes.midi import written
 from otowake.tasks.notes.onsets import Note, detected
 from otowake.tasks.notes.pitched import decompose
-from otowake.tasks.notes.roll import piano_roll
 from otowake.tasks.notes.tones import labelled
 
 MUSIC = Path(__file__).resolve().parents[2] / "examples" / "music"

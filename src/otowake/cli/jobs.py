@@ -4,7 +4,6 @@ import json
 import logging
 import math
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -169,15 +168,16 @@ def _written(job: Job, recording: "Recording", outcome: Outcome, plots: bool) ->
 
 
 def _drawn(place: Path, stem: str, mixture: Any, parts: "Parts", outcome: Outcome) -> list[str]:
-    from otowake.tasks.pictures import cost_curve, spectrograms
+    from otowake.tasks.drawing.costs import cost_curve
+    from otowake.tasks.drawing.figure import titled
+    from otowake.tasks.drawing.spectrograms import spectrograms
 
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it would tell of building its font cache
     if parts.ndim == 3:
         mixture, parts = mixture[0], parts[:, 0]
     names = []
     if outcome.rate is None and len(parts) <= PANELS:
         names.append(f"{stem}-spectrogram.png")
-        titles = [re.sub(r"(\d+)$", r" \1", name).capitalize() for name in outcome.names]
+        titles = [titled(name) for name in outcome.names]
         rate = outcome.report["rate"]
         spectrograms(place / names[0], mixture, parts, rate, names=titles, over=outcome.over)
     if len(outcome.report["costs"]) > 1:

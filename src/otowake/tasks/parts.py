@@ -9,7 +9,6 @@ Mask     b_fk h_kt / sum_k b_fk h_kt, one for all channels; a group has the sum 
 Source   Smaragdis & Brown 2003; Virtanen 2007; the choices: docs/decisions/0011-parts.md
 """
 
-import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -82,11 +81,12 @@ class Parts(Result):
 
     def draw(self, path: str | PathLike[str]) -> None:
         """Spectra and activations as a PNG file, groups in colours."""
-        from otowake.tasks.factors import draw
+        from otowake.tasks.drawing.factors import factors
+        from otowake.tasks.drawing.figure import titled
 
         grouped = self.settings["group"] is not None
-        titles = [re.sub(r"(\d+)$", r" \1", name).capitalize() for name in self.names]
-        draw(
+        titles = [titled(name) for name in self.names]
+        factors(
             path, torch.as_tensor(self.spectra).numpy(), torch.as_tensor(self.activations).numpy(), self.stft,
             self.sounds.shape[-1], self.rate, groups=[c.sound - 1 for c in self.components] if grouped else (),
             names=titles if grouped else (),
