@@ -80,8 +80,9 @@ def test_names_are_numbers(word, number):
 def test_every_number_has_a_name_and_a_frequency():
     for number in range(128):
         assert pitch.number(pitch.name(number)) == number
-        assert pitch.from_hertz(pitch.hertz(number)) == pytest.approx(number)
+        assert pitch.hertz(number + 12) == pytest.approx(2 * pitch.hertz(number))
     assert pitch.hertz(69) == 440
+    assert pitch.hertz(60) == pytest.approx(261.6256, abs=1e-4)
 
 
 @pytest.mark.parametrize(
