@@ -20,7 +20,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from otowake.core.errors import OtowakeError
-from otowake.core.run import converged
 from otowake.core.separator import Separator
 from otowake.divergence.beta import Beta
 from otowake.signal.stft import Stft
@@ -156,15 +155,12 @@ def parts(
             "seed": seed,
             "stft": show(frames),
         },
-        costs=[cost for *_, cost in run.costs],
-        converged=converged(run.costs),
-        iterations=iterations,
-        seconds=time.perf_counter() - began,
         diagnostics={"components": [one._asdict() for one in found]},
         notes=[*_empty(found, names), *run.notes()],
         spectra=like(p.f[0], x),
         activations=like(z.H[0] * z.B[0].sum(0).unsqueeze(-1), x),
         stft=frames,
+        **run.told(began, iterations),
     )
 
 
