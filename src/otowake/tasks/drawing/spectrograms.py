@@ -65,12 +65,30 @@ def spectrograms(
     Raises:
         OSError: the file cannot be written.
     """
-    sounds = [mixture, *sources] + ([] if rest is None else [rest])
-    titles = names or [f"Source {i + 1}" for i in range(len(sources))]
-    labels = ["Mixture", *titles, *([] if rest is None else ["Rest"])]
-    grid = _grid(len(mixture), rate)
-    levels = [_levels(np.asarray(x), grid) for x in sounds]
-    _draw(path, levels, [_title(name, x, mixture) for name, x in zip(labels, sounds)], grid, over)
+    panels = Panels(mixture, rate)
+    for n, x in enumerate(sources):
+        panels.see(n, names[n] if names else f"Source {n + 1}", x)
+    if rest is not None:
+        panels.see(len(sources), "Rest", rest)
+    panels.draw(path, over)
+
+
+class Panels:
+    """What is seen of sounds that come one at a time, each in a place of its own, from 0, below the mixture."""
+
+    def __init__(self, mixture: Float[np.ndarray, "samples"], rate: int) -> None:
+        self._mixture, self._grid = mixture, _grid(len(mixture), rate)
+        self._seen: dict[int, tuple[tuple[str, str], Levels]] = {}
+        self.see(-1, "Mixture", mixture)
+
+    def see(self, place: int, name: str, x: Float[np.ndarray, "samples"]) -> None:
+        """Takes the place of what was seen there before."""
+        self._seen[place] = _title(name, x, self._mixture), _levels(np.asarray(x), self._grid)
+
+    def draw(self, path: str | PathLike[str], over: Callable[[Any, int], None] | None = None) -> None:
+        """A PNG file; arguments and errors as those of `spectrograms`."""
+        titles, levels = zip(*(self._seen[place] for place in sorted(self._seen)), strict=True)
+        _draw(path, list(levels), list(titles), self._grid, over)
 
 
 # ------------------------------------------------------------------------------------------------ levels
