@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from machine import machine, named, threads, told
+from machine import machine
 
 K, BATCH, SEED, PASSES, RATE = 27, 256, 0, (1, 2, 3, 5), 16_000
 PACKAGES = ("otowake", "scikit-learn", "numpy", "torch")
@@ -150,7 +150,9 @@ def compare(folder: Path, minutes: float) -> list[dict]:
 
 
 def markdown(rows: list[dict]) -> str:
-    lines = [named(machine(PACKAGES)), ""]
+    facts = machine(PACKAGES)
+    versions = ", ".join(f"{p} {v}" for p, v in facts["versions"].items())
+    lines = [f"{facts['machine']}; Python {facts['python']}, {versions}.", ""]
     lines += [
         f"Speech at {RATE} Hz, 769 bins; {K} components, batches of {BATCH} frames, one thread; KL relative to the"
     ]
@@ -170,11 +172,14 @@ def main() -> None:
     parser.add_argument("--audio", type=Path, default=default)
     parser.add_argument("--markdown", type=Path)
     args = parser.parse_args()
-    threads(1)
+    for library in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
+        os.environ[f"{library}_NUM_THREADS"] = "1"
     if not any(args.audio.rglob("*.flac")):
         sys.exit(f"{args.audio} has no FLAC files of speech: name a folder with --audio, or set OTOWAKE_AUDIO.")
     rows = [row for minutes in args.minutes for row in compare(args.audio, minutes)]
-    told(markdown(rows), args.markdown)
+    print(text := markdown(rows))
+    if args.markdown:
+        args.markdown.write_text(text)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import otowake
-from machine import machine, named, told
+from machine import machine
 
 MUSIC = Path(__file__).resolve().parents[1] / "examples" / "music"
 PAIRS = [*combinations(("oboe", "flute", "piano", "bassoon"), 2)][:4]
@@ -61,7 +61,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--markdown", type=Path)
     args = parser.parse_args()
-    lines = [named(machine(("otowake", "torch", "numpy"))), ""]
+    facts = machine(("otowake", "torch", "numpy"))
+    lines = [f"{facts['machine']}; " + ", ".join(f"{p} {v}" for p, v in facts["versions"].items()) + ".", ""]
     lines += [
         f"SDR in dB of {args.seeds} seeds; correlation of cost and SDR over them (below 0: a lower cost is better):"
     ]
@@ -75,7 +76,10 @@ def main() -> None:
         lines.append(f"| nmf from nndsvd, {title} | {by_patterns(x, rate, 0, 'nndsvd')[1]:.2f} | | | | |")
         lines.append(row(f"extract, {title}", [by_scale(x, rate, seed, bases) for seed in range(args.seeds)]))
         print("\n".join(lines[-3:]), file=sys.stderr, flush=True)
-    told("\n".join(lines) + "\n", args.markdown)
+    text = "\n".join(lines) + "\n"
+    print(text)
+    if args.markdown:
+        args.markdown.write_text(text)
 
 
 if __name__ == "__main__":
