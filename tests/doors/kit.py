@@ -127,8 +127,8 @@ def refuses(capsys, folder, words, said):
 
 
 @contextlib.contextmanager
-def one_sentence(words="", kind=OtowakeError):
-    """Checks that the block raises an error of one line in which `words`, a pattern, is."""
+def one_sentence(words=None, kind=OtowakeError):
+    """Checks that the block raises an error of one line, in which `words`, a pattern, is."""
     with pytest.raises(kind, match=words) as caught:
         yield caught
     assert "\n" not in str(caught.value), caught.value
