@@ -25,7 +25,7 @@ SHOWN = (1.1, 1.2, 1.3, 1.4, 1.6, 2.0)
 LOSS = 0.5  # dB
 OLD = 1.2  # of "last": what was the command's rule before
 HEAD = (
-    "| rule | pairs | gain, mean | median | worst | lose more than 0.5 dB | of the best weight's gain |\n|" + "---|" * 7
+    "| rule | runs | gain, mean | median | worst | lose more than 0.5 dB | of the best weight's gain |\n|" + "---|" * 7
 )
 
 Runs = list[dict]
