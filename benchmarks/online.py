@@ -1,6 +1,7 @@
 """Bases from mini-batches next to the batch and to scikit-learn's MiniBatchNMF: one long recording of speech.
 
     python benchmarks/online.py [--minutes M ...] [--audio FOLDER] [--markdown FILE]
+    python benchmarks/online.py --hour [--seeds N]      # `otowake learn` of an hour, on talkers held out: hour.py
 
 The recording is a folder of speech files laid end to end, again and again at other gains until it is long enough.
 Kullback-Leibler of amplitudes, the same number of components, the same batches.  What is reached is the divergence of
@@ -12,12 +13,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hour
 from machine import machine
 
 K, BATCH, SEED, PASSES, RATE = 27, 256, 0, (1, 2, 3, 5), 16_000
@@ -149,11 +152,14 @@ def compare(folder: Path, minutes: float) -> list[dict]:
     return rows
 
 
-def markdown(rows: list[dict]) -> str:
+def where() -> list[str]:
     facts = machine(PACKAGES)
     versions = ", ".join(f"{p} {v}" for p, v in facts["versions"].items())
-    lines = [f"{facts['machine']}; Python {facts['python']}, {versions}.", ""]
-    lines += [
+    return [f"{facts['machine']}; Python {facts['python']}, {versions}.", ""]
+
+
+def markdown(rows: list[dict]) -> list[str]:
+    lines = [
         f"Speech at {RATE} Hz, 769 bins; {K} components, batches of {BATCH} frames, one thread; KL relative to the"
     ]
     lines += ["lowest of the same recording:", "", "| minutes | who | after | CPU s | KL above the lowest |"]
@@ -162,24 +168,39 @@ def markdown(rows: list[dict]) -> str:
         least = min(other["kl"] for other in rows if other["minutes"] == row["minutes"])
         above = 100 * (row["kl"] / least - 1)
         lines.append(f"| {row['minutes']:g} | {row['who']} | {row['after']} | {row['cpu_s']:.1f} | {above:.1f} % |")
-    return "\n".join(lines) + "\n"
+    return lines
+
+
+def written(page: Path, mark: str, lines: list[str]) -> None:
+    """Lines between their marks in a page."""
+    text = page.read_text("utf-8")
+    rows = "\n".join(lines)
+    new = re.sub(rf"(<!-- figures: {mark} -->\n).*?(<!-- end -->)", rf"\1\n{rows}\n\n\2", text, flags=re.S)
+    page.write_text(new, encoding="utf-8")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, nargs="+", default=[5.5, 60])
-    default = Path(os.environ.get("OTOWAKE_AUDIO") or HERE.parents[2] / "shared" / "audio") / "speech_libri"
+    parser.add_argument("--hour", action="store_true")
+    parser.add_argument("--seeds", type=int, default=2)
+    default = Path(os.environ.get("OTOWAKE_AUDIO") or HERE.parents[2] / "shared" / "audio")
     parser.add_argument("--audio", type=Path, default=default)
-    parser.add_argument("--markdown", type=Path)
+    parser.add_argument("--markdown", type=Path, help="a page with marks, such as online.md")
     args = parser.parse_args()
     for library in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
         os.environ[f"{library}_NUM_THREADS"] = "1"
-    if not any(args.audio.rglob("*.flac")):
-        sys.exit(f"{args.audio} has no FLAC files of speech: name a folder with --audio, or set OTOWAKE_AUDIO.")
-    rows = [row for minutes in args.minutes for row in compare(args.audio, minutes)]
-    print(text := markdown(rows))
+    if not any((args.audio / "speech_libri").rglob("*.flac")):
+        sys.exit(f"{args.audio} has no FLAC files in speech_libri: name a folder with --audio, or set OTOWAKE_AUDIO.")
+    if args.hour:
+        seeds = range(args.seeds)
+        mark, lines = "hour", hour.table(hour.compare(args.audio, seeds, reached), seeds)
+    else:
+        rows = [row for minutes in args.minutes for row in compare(args.audio / "speech_libri", minutes)]
+        mark, lines = "batch", markdown(rows)
+    print("\n".join(lines := where() + lines))
     if args.markdown:
-        args.markdown.write_text(text)
+        written(args.markdown, mark, lines)
 
 
 if __name__ == "__main__":

@@ -224,6 +224,24 @@ def test_ghosts_of_a_note_go():
     assert detected({("a", 60): 0 * real}, times) == []
 
 
+def test_what_is_soft_next_to_what_a_note_has_grown_to_is_a_ghost():
+    times = np.arange(100) * 0.01
+    swell = np.interp(times, [0.2, 0.22, 0.4, 0.8, 0.82], [0.0, 0.3, 0.3, 1.0, 0.0])
+    wobble = np.where((times > 0.65) & (times < 0.78), 0.12, 0.0)
+    assert [note.pitch for note in detected({("a", 45): swell, ("a", 46): wobble}, times)] == [45]
+    assert [note.pitch for note in detected({("a", 45): swell, ("b", 46): wobble}, times)] == [45, 46]
+
+
+@pytest.mark.parametrize("speaking", [0.0, 0.05, 0.1])
+def test_notes_that_take_time_to_speak_begin_where_they_begin(speaking):
+    step, window = 512 / 44100, np.hanning(4096)
+    t = np.arange(44100) / 44100
+    level = np.clip((t - 0.4) / max(speaking, 1e-9), 0, 1) ** 2
+    course = np.convolve(level, window / window.sum(), "same")[::512]
+    (note,) = detected({("a", 60): course}, np.arange(len(course)) * step)
+    assert abs(note.onset - 0.4) < 0.025
+
+
 def test_a_range_leaves_the_others_out(scale):
     found = otowake.transcribe(tune(MELODY)[None], RATE, [scale], lowest="D4", iterations=30)
     assert min(note.pitch for note in found.score) >= 62

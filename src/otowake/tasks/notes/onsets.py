@@ -1,12 +1,13 @@
 """From how loud every pitch is in every frame to notes: when they begin and end, and how loud they are.
 
 Begin    a course g rises to `AGAIN` times what it was a twentieth of a second ago, and above `AUDIBLE` of the loudest
-         course's peak; the note begins where `BEGUN` of the rise is done: an edge under a window is half up at its
-         middle, and instruments take time to speak
+         course's peak; the note begins before `BEGUN` of the rise is done, by `BEFORE` of the time from there to half
+         of the rise: the slower an instrument speaks, the earlier it began; `LATE` is for edges under a window
 End      g falls below `FADED` of the note's own level or half of what is audible, or the same pitch begins again; the
          note ends where half of that last fall is done
 Dropped  notes shorter than `SHORTEST`; those that are `GHOST` of what sounds at the same time in a pitch that shares
-         partials with them (octaves, twelfths, ...) or lies next to them
+         partials with them (octaves, twelfths, ...) or lies next to them: of its level or, where it has grown since, of
+         what it has become
 Velocity 1 to 127, of the level's square root, as General MIDI has it; the loudest note has `LOUDEST`
 """
 
@@ -23,7 +24,8 @@ AUDIBLE = 0.08
 AGAIN = 3.0
 FADED = 0.2
 BEGUN = 0.1
-LATE = 0.005
+BEFORE = 0.5
+LATE = 0.015  # seconds
 SHORTEST = 0.07  # seconds
 EDGE = 0.06  # seconds that a rise takes, seen through a window
 RISE = 0.15  # seconds in which a note is as loud as it is said to be
@@ -33,6 +35,7 @@ KIN = (1, 2, 12, 19, 24, 28, 31)  # semitones: neighbours, and the intervals of 
 LOUDEST = 112
 
 Course = Float[np.ndarray, " t"]
+Courses = dict[tuple[str, int], Course]  # by voice and pitch
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def found(pitched: Pitched, sensitivity: float = 1.0) -> list[Note]:
     return detected(courses, pitched.times().numpy(), sensitivity)
 
 
-def detected(courses: dict[tuple[str, int], Course], times: Course, sensitivity: float = 1.0) -> list[Note]:
+def detected(courses: Courses, times: Course, sensitivity: float = 1.0) -> list[Note]:
     """Notes of courses by voice and pitch; frames are evenly spaced."""
     loudest = max((float(g.max()) for g in courses.values()), default=0.0)
     if loudest <= 0:
@@ -84,7 +87,7 @@ def detected(courses: dict[tuple[str, int], Course], times: Course, sensitivity:
     notes: list[Note] = []
     for (voice, pitch), g in courses.items():
         notes += _apart(list(_of_course(g, times, least, pitch, voice)))
-    return _with_velocities(_without_ghosts(notes))
+    return _with_velocities(_without_ghosts(notes, courses, times))
 
 
 def _of_course(g: Course, times: Course, least: float, pitch: int, voice: str) -> Iterable[Note]:
@@ -117,18 +120,23 @@ def _starts(g: Course, least: float, edge: int) -> list[int]:
 
 
 def _begun(g: Course, times: Course, at: int, level: float, edge: int) -> float:
-    """Seconds, between frames, where the rise around frame `at` passes `BEGUN` of the level."""
+    """Seconds, between frames, where the rise around frame `at` begins."""
     begin = max(0, at - edge)
     begin += int(np.argmin(g[begin : at + 1]))
     floor = float(g[begin])
-    mark = floor + (level - floor) * BEGUN
+    first, half = (_passes(g, times, begin, floor + (level - floor) * share) for share in (BEGUN, 0.5))
+    return first - BEFORE * (half - first) + LATE
+
+
+def _passes(g: Course, times: Course, begin: int, mark: float) -> float:
+    """Seconds, between frames, where g first comes up to `mark`."""
     up = begin
     while up < len(g) - 1 and g[up] < mark:
         up += 1
     if up == 0 or g[up] <= g[up - 1]:
         return float(times[up])
     part = (g[up] - mark) / (g[up] - g[up - 1])
-    return float(times[up] - np.clip(part, 0, 1) * (times[up] - times[up - 1])) + LATE
+    return float(times[up] - np.clip(part, 0, 1) * (times[up] - times[up - 1]))
 
 
 def _ended(g: Course, times: Course, top: int, end: int, reach: int) -> float:
@@ -138,19 +146,21 @@ def _ended(g: Course, times: Course, top: int, end: int, reach: int) -> float:
     return float(times[last])
 
 
-def _without_ghosts(notes: Sequence[Note]) -> list[Note]:
-    """A ghost is soft next to the sum of a kindred note that sounds with it."""
-    return [one for one in notes if not any(_haunts(one, other) for other in notes)]
+def _without_ghosts(notes: Sequence[Note], courses: Courses, times: Course) -> list[Note]:
+    """A ghost is soft next to a kindred note that sounds with it."""
+    return [one for one in notes if not any(_haunts(one, other, courses, times) for other in notes)]
 
 
-def _haunts(ghost: Note, note: Note) -> bool:
-    overlap = min(ghost.offset, note.offset) - max(ghost.onset, note.onset)
-    if overlap <= (ghost.offset - ghost.onset) / 2:
+def _haunts(ghost: Note, note: Note, courses: Courses, times: Course) -> bool:
+    begin, end = max(ghost.onset, note.onset), min(ghost.offset, note.offset)
+    if end - begin <= (ghost.offset - ghost.onset) / 2:
         return False
     if ghost.voice != note.voice and ghost.pitch == note.pitch:
         return ghost.level < DOUBLE * note.level
-    kindred = ghost.voice == note.voice and abs(ghost.pitch - note.pitch) in KIN
-    return kindred and ghost.level < GHOST * note.level
+    if ghost.voice != note.voice or abs(ghost.pitch - note.pitch) not in KIN:
+        return False
+    now = courses[note.voice, note.pitch][(times >= begin) & (times <= end)]
+    return ghost.level < GHOST * max(note.level, float(now.max(initial=0.0)))
 
 
 def _with_velocities(notes: Sequence[Note]) -> list[Note]:
