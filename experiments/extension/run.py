@@ -3,6 +3,7 @@
     python experiments/extension/run.py               everything, into results/full.jsonl
     python experiments/extension/run.py --quick       one recording of each kind
     python experiments/extension/run.py --table       the table of what is there, for README.md
+    python experiments/extension/run.py --possible    what speech would come to if parts of the truth were known
 
 What the file has already is not run again: stop and start at will.  Recordings: README.md.
 """
@@ -14,6 +15,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,9 @@ import torch
 import otowake
 from otowake.signal.rate import resampled
 from otowake.signal.stft import Stft
+from otowake.tasks import exemplars as frames
 from otowake.tasks import extend as task
+from otowake.tasks import lost, teach
 
 HERE = Path(__file__).resolve().parent
 LOW, CUT = 8000, 4000
@@ -38,6 +42,8 @@ COMPARED = {  # the recordings that variants are compared on
     "music to 44100 Hz": ("oboe", "piano"),
 }
 PIECE = ("oboe", "flute", "piano", "bassoon")
+WIDER = {16_000: "768/384", 44_100: "2048/1024"}
+OTHER = {16_000: "768/384", 44_100: "1536/768"}
 
 
 @dataclass(frozen=True)
@@ -53,32 +59,41 @@ class Case:
 
 @dataclass(frozen=True)
 class Variant:
-    """What differs from the command's own choice.  constants: of `tasks/extend.py`."""
+    """What differs from the command's own choice.  constants: of the modules of tasks/."""
 
-    constants: tuple[tuple[str, Any], ...] = ()
+    constants: tuple[tuple[Any, str, Any], ...] = ()
     exemplars: int = 500
     learned: int | None = None  # spectra of `learn` in place of exemplars
-    stft: str | None = None
+    stft: dict[int, str] | None = None  # at a rate
     iterations: int = 100
 
 
 VARIANTS = {
     "as it is": Variant(),
+    "untaught": Variant(((lost, "FEWEST", 10_001),)),
+    "untaught, 768/384 at 16 kHz, silence left out": Variant(
+        ((lost, "FEWEST", 10_001), (frames, "SILENT", 1e-3)), stft=WIDER
+    ),
+    "768/384 at 16 kHz, 1536/768 at 44.1 kHz": Variant(stft=OTHER),
+    "silence left out": Variant(((frames, "SILENT", 1e-3),)),
     "learned 27": Variant(learned=27),
-    "p = 1": Variant((("DOMAIN", 1.0),)),
-    "p = 2": Variant((("DOMAIN", 2.0),)),
-    "p = 0.25": Variant((("DOMAIN", 0.25),)),
-    "Itakura-Saito": Variant((("Beta", lambda _: task_beta(0.0)),)),
+    "p = 1": Variant(((lost, "DOMAIN", 1.0),)),
+    "p = 2": Variant(((lost, "DOMAIN", 2.0),)),
+    "p = 0.25": Variant(((lost, "DOMAIN", 0.25),)),
+    "Itakura-Saito": Variant(((lost, "Beta", lambda _: task_beta(0.0)),)),
     "125 exemplars": Variant(exemplars=125),
-    "2000 exemplars": Variant(exemplars=2000),
+    "1000 exemplars": Variant(exemplars=1000),
     "30 iterations": Variant(iterations=30),
     "300 iterations": Variant(iterations=300),
-    "levels as they come": Variant((("LEVEL", (1.0, 1.0)),)),
-    "no rounds of phases": Variant((("ROUNDS", 0),)),
-    "random phases, no rounds": Variant((("rectified", lambda x, stft: scattered(x, stft)), ("ROUNDS", 0))),
-    "random phases": Variant((("rectified", lambda x, stft: scattered(x, stft)),)),
+    "only the mean is taught": Variant(((teach, "regressed", lambda X, D, x: D.mean(0).expand(len(x), -1)),)),
+    "levels as they come": Variant(((lost, "LEVEL", (1.0, 1.0)),)),
+    "no rounds of phases": Variant(((task, "ROUNDS", 0),)),
+    "random phases, no rounds": Variant(
+        ((task, "rectified", lambda x, stft: scattered(x, stft)), (task, "ROUNDS", 0)),
+    ),
+    "random phases": Variant(((task, "rectified", lambda x, stft: scattered(x, stft)),)),
 }
-task_beta = task.Beta
+task_beta = lost.Beta
 
 
 def scattered(x: torch.Tensor, stft: Stft) -> torch.Tensor:
@@ -160,23 +175,31 @@ def decibels(a: np.ndarray, b: np.ndarray) -> float:
     return round(float(10 * np.log10(np.sum(a**2) / np.sum(b**2))), 2)
 
 
+@contextmanager
+def changed(variant: Variant) -> Iterator[None]:
+    """While a variant's constants are in place."""
+    before = [(module, name, getattr(module, name)) for module, name, _ in variant.constants]
+    try:
+        for module, name, value in variant.constants:
+            setattr(module, name, value)
+        yield
+    finally:
+        for module, name, value in before:
+            setattr(module, name, value)
+
+
 def extended(case: Case, variant: Variant, seed: int) -> dict[str, Any]:
     """One recording down and up again."""
     truth = sum(sound(path, case.rate) for path in case.truth)
     low = resampled(truth, case.rate, LOW)
     examples, rates = [sound(path, case.rate) for path in case.examples], [case.rate] * len(case.examples)
-    if variant.learned:
-        known = otowake.learn(examples, rates, variant.learned, iterations=100, seed=seed, stft=variant.stft)
-    else:
-        known = otowake.exemplars(examples, rates, variant.exemplars, stft=variant.stft)
-    before = {name: getattr(task, name) for name, _ in variant.constants}
-    try:
-        for name, value in variant.constants:
-            setattr(task, name, value)
+    stft = (variant.stft or {}).get(case.rate)
+    with changed(variant):
+        if variant.learned:
+            known = otowake.learn(examples, rates, variant.learned, iterations=100, seed=seed, stft=stft)
+        else:
+            known = otowake.exemplars(examples, rates, variant.exemplars, stft=stft)
         result = otowake.extend(low, LOW, known, iterations=variant.iterations, seed=seed)
-    finally:
-        for name, value in before.items():
-            setattr(task, name, value)
     samples = min(truth.shape[-1], result.samples.shape[-1])
     truth, found = truth[0, :samples], result.samples[0, :samples]
     plain = resampled(low, LOW, case.rate, samples)[0]
@@ -271,7 +294,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="one recording of each kind")
     parser.add_argument("--table", action="store_true", help="print the table of what is there")
+    parser.add_argument("--possible", action="store_true", help="what speech comes to with parts of the truth")
     words = parser.parse_args()
+    if words.possible:
+        import possible  # it takes its scores from here
+
+        lines = words.results.with_name("possible.jsonl")
+        if not words.table:
+            possible.possible(lines, words.audio)
+        print(possible.table(read(lines)))
+        return
     if not words.table:
         run(words.results, words.audio, words.quick, words.variants, words.seed)
     print(table(read(words.results)))

@@ -47,7 +47,7 @@ def extend(
     seed: Seed = 0,
     iterations: Annotated[int, typer.Option(min=0, metavar="N", help="How many.")] = 100,
     stft: Annotated[
-        str | None, typer.Option(metavar="WINDOW/HOP", help="In samples; for --example. [default: about 46 ms]")
+        str | None, typer.Option(metavar="WINDOW/HOP", help="In samples; for --example. [default: 2^k near 40 ms]")
     ] = None,
     plots: Plots = True,
     as_json: Json = False,

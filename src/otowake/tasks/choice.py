@@ -38,9 +38,9 @@ def choose(method: str, channels: int, sources: int | None) -> tuple[Recipe, str
     return recipe(DEFAULT), f"{channels} microphones: the determined method with the best measured results{extra}"
 
 
-def default_stft(rate: int, seconds: float, samples: int, overlap: int = 4) -> Stft:
-    """A frame of about `seconds`, at most a quarter of the recording, of 2^k or 3 2^k samples; hop 1/overlap of it."""
+def default_stft(rate: int, seconds: float, samples: int, overlap: int = 4, factors: tuple[int, ...] = (2, 3)) -> Stft:
+    """A frame of about `seconds`, at most a quarter of the recording, of a factor times 2^k samples; hop 1/overlap."""
     wanted = max(SHORTEST, min(seconds * rate, samples / 4))
-    frames = [factor << k for k in range(7, 20) for factor in (2, 3)]
+    frames = [factor << k for k in range(7, 20) for factor in factors]
     n_fft = min(frames, key=lambda n: abs(math.log(n / wanted)))
     return Stft(n_fft, n_fft // overlap)

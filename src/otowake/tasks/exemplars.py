@@ -16,9 +16,9 @@ from otowake.tasks.door import as_stft, check_request
 from otowake.tasks.examples import held, sounds_of, together
 
 EXEMPLARS = 500
-FRAME = 0.0465  # seconds
+FRAME = 0.04  # seconds, of which the next power of two is taken: 32 ms at 16 kHz, 46 ms at 44.1 kHz
 OVERLAP = 2  # the hop is a half of the frame
-SILENT = 1e-3  # of the loudest frame's sum of amplitudes
+SILENT = 1e-5  # of the loudest frame's sum of amplitudes
 
 
 def exemplars(
@@ -37,7 +37,7 @@ def exemplars(
         rate: samples a second, one for all or one for each.
         count: the most spectra, evenly spread over all frames that are not silent.
         to: samples a second of the spectra; by default the lowest of the examples' rates.
-        stft: "frame/hop" in samples; by default about 46 ms, and a hop of half of it.
+        stft: "frame/hop" in samples; by default the power of two near 40 ms, and a hop of half of it.
         names: of the examples, for sentences and the file.
 
     Raises:
@@ -51,7 +51,7 @@ def exemplars(
     check_request(wanted, None)
     inside = held(sounds)
     lengths = [-(-x.shape[-1] * wanted // s.rate) for x, s in zip(inside, sounds, strict=True) if x is not None]
-    frames = as_stft(stft) or default_stft(wanted, FRAME, min(lengths), OVERLAP)
+    frames = as_stft(stft) or default_stft(wanted, FRAME, min(lengths), OVERLAP, (2,))
     notes: list[str] = []
     A = together(sounds, inside, wanted, frames, notes)[0].real.double()
     loud = (A.sum(0) > SILENT * A.sum(0).max()).nonzero()[:, 0]

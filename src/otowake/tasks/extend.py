@@ -3,16 +3,10 @@
 result = extend(x, rate, bases)       x: (channels, samples);  bases: of `exemplars`, or of `learn`
 result.samples                        at result.rate; what lies below 0.9 of the cut is x's own
 
-Model    |x_ft|^p ~ sum_k b_fk^p h_kt below 0.9 of the cut, by the Kullback-Leibler divergence: B known, H found;
-         m_ft = (sum_k b_fk^p h_kt)^(1/p) above it.  |x| is the root of the mean power of the channels
-Level    m_t is raised or lowered (6 dB at most) to meet |x_t| just below the cut, so that the level is continuous
+Model    m of the spectra and of what is heard below 0.9 of the cut (`lost.py`); where the spectra are exemplars, m is
+         corrected as it has to be for the exemplars themselves, each modelled by the others (`teach.py`)
 Fill     above the cut m; from 0.9 of it on, where converters fade out, what lacks: sqrt(max(m^2 - |x|^2, 0))
 Phases   those of the rectified sound, then those that agree with the magnitudes (`signal/phases.py`)
-
-p = 1/2 and frames of the example as they are, not averaged (`exemplars`): both measured, experiments/extension.
-
-Source   Smaragdis & Raj 2007 (bases of the full band, activations from the low one); frames as bases: Gemmeke,
-         Virtanen, Hurmalainen 2011
 """
 
 import time
@@ -25,26 +19,20 @@ from jaxtyping import Float
 from torch import Tensor
 
 from otowake.core.errors import OtowakeError
-from otowake.core.separator import Separator
-from otowake.divergence.beta import Beta
 from otowake.linalg.safe import EMPTY, divide
 from otowake.signal.band import band_end, from_on, spectrum_end
 from otowake.signal.phases import agreeing, rectified
 from otowake.signal.rate import resampled
 from otowake.signal.stft import Stft
-from otowake.source.nmf import Given, Nmf
-from otowake.spatial.observed import Observed
 from otowake.spec import show
 from otowake.tasks.bases import Bases
-from otowake.tasks.door import Result, Run, Watch, as_stft, check_request, like, tensor, watched
+from otowake.tasks.door import Result, Watch, as_stft, check_request, like, tensor
+from otowake.tasks.lost import Fit, modelled, teaches
 from otowake.tasks.prepare import check_length, check_samples
 
 ITERATIONS = 100
 ROUNDS = 10  # of phases
-DOMAIN = 0.5  # p
 KEPT = 0.9  # of the cut: below it nothing is added
-NEAR = 0.8  # of what is kept: from there on levels are compared
-LEVEL = 0.5, 1.0  # how far amplitudes may be brought to meet
 FEWEST = 8  # bins that must be kept
 MORE = 1.05  # times the cut: how far examples have to reach at least
 
@@ -126,7 +114,7 @@ def extend(
     heard = torch.from_numpy(resampled(sound, rate, bases.rate))
     check_length(heard, band.stft)
     A = band.stft.forward(heard).abs()
-    M, run = _modelled(A.square().mean(0).sqrt(), bases, band, iterations, seed, watch)
+    M, run = modelled(A.square().mean(0).sqrt(), bases, found, Fit(band.kept, iterations, seed, watch))
     made = _sounded(_missing(M, A, band), heard, band)
     length = (2 * samples.shape[-1] * new + rate) // (2 * rate)
     added = torch.from_numpy(resampled(made.numpy(), bases.rate, new, length))
@@ -201,28 +189,6 @@ def _band(bases: Bases, cut: float, asked: Stft | None) -> Band:
     return Band(Stft(n_fft, n_fft // 4), bases.rate, cut, kept, faded)
 
 
-def _modelled(
-    a: Float[Tensor, "f t"], bases: Bases, band: Band, iterations: int, seed: int, watch: Watch | None
-) -> tuple[Float[Tensor, "f t"], Run]:
-    """M in all bins, from the bins that are kept."""
-    B = bases.B.double() ** DOMAIN
-    B = B[:, B[: band.kept].sum(0) > 0]
-    if not B.shape[-1]:
-        raise OtowakeError(f"The examples hold nothing below {band.cut:.0f} Hz; give some with the whole band.")
-    B = B / B[: band.kept].mean(0) / B.shape[-1]
-    low = a[: band.kept] ** DOMAIN
-    scale = low.mean()
-    if scale == 0:
-        raise OtowakeError(f"The recording holds nothing below {band.cut:.0f} Hz, so there is nothing to go by.")
-    known = Nmf(B.shape[-1], given=Given(B[: band.kept]))
-    method = Separator(known, Observed(Beta(1.0), 1, power_of_v=1.0))
-    run = watched(method, (low / scale).to(torch.complex64)[None], seed, iterations, watch, "fitting")
-    R = B @ (run.state.z.H[0].double() * scale)
-    near = slice(int(NEAR * band.kept), band.kept)
-    level = divide(low[near].sum(0), R[near].sum(0)).clamp(*(bound**DOMAIN for bound in LEVEL))
-    return (R * level) ** (1 / DOMAIN), run
-
-
 def _missing(M: Float[Tensor, "f t"], A: Float[Tensor, "m f t"], band: Band) -> Float[Tensor, "m f t"]:
     """Magnitudes of what is to be added to each channel, whose share is that of the octave below."""
     power = A[:, band.kept // 2 : band.kept].square().sum(-2, keepdim=True)
@@ -240,7 +206,8 @@ def _sounded(M: Float[Tensor, "m f t"], heard: Float[Tensor, "m samples"], band:
 
 def _why(bases: Bases, cut: float, asked: float | None, rate: int) -> str:
     how = "as asked for" if asked is not None else "half of its rate" if cut == rate / 2 else "found in its spectrum"
-    return f"{bases.B.shape[1]} spectra, the recording's content ends at {cut:.0f} Hz ({how})"
+    spectra = "exemplars, corrected by what they get wrong of each other" if teaches(bases) else "spectra"
+    return f"{bases.B.shape[1]} {spectra}; the recording's content ends at {cut:.0f} Hz ({how})"
 
 
 def _notes(bases: Bases, new: int, cut: float, asked: float | None, rate: int) -> Iterator[str]:
