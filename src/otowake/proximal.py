@@ -1,0 +1,238 @@
+"""Plug-and-play demixing: any penalty, mask or denoiser as the source model, by splitting the problem in two.
+
+Model    y_ft = W_f Q_f x_ft,   Q_f = (X_f X_f^H)^(-1/2): whitened, so that every singular value of Q X is 1
+Cost     sum_q P_q(Y) - sum_f log|det W_f|;  masks belong to no cost: what is told of them is how far they are from rest
+Prox     of -a log|det W|: singular values s <- (s + sqrt(s^2 + 4 a)) / 2
+Pds      W~ <- prox_a( W - a sum_q D_q X^H ),   Z_q = D_q + (2 W~ - W) X,   D~_q <- Z_q - shrink_q(Z_q),   a = 1 / (Q penalties)
+         then W, D a part of the way (`relax`) to W~, D~
+Admm     W <- [ (V - U) + sum_q (Z_q - D_q) X^H ] / (1 + Q);   V <- prox_{1/rho}(W + U),   Z_q <- shrink_q(W X + D_q),
+         U <- U + W - V,   D_q <- D_q + W X - Z_q
+Rest     primal and dual residual, relative to what they compare: both are 0 where the method comes to rest
+Images   by projection back, as all demixing here
+
+-log|det| is not convex: no step is proved to descend.  Inactive bins and those of lower rank keep W = I.
+
+Source   Yatabe & Kitamura 2018 (PDS), algorithm 1; 2019 (masks); ADMM: Boyd et al. 2011, section 3; residuals: Goldstein,
+         Li, Yuan 2015.  Whitening by bin in place of a spectral norm: docs/papers/proximal.md.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Complex, Float
+from torch import Tensor
+
+from otowake.core.errors import OtowakeError
+from otowake.core.types import Cost, Covariance, Demixer, Gain, Images, Live, Mixture, Spec
+from otowake.linalg.safe import divide, tiny
+from otowake.ops import abs2, demixed
+from otowake.source.shrink import Group, Shrink
+from otowake.spatial.projection import projected_images
+from otowake.spatial.rank import covariance, full_rank_bins
+
+Duals = Complex[Tensor, "*b q n f t"]
+Shrunk = Callable[[Duals, float], Duals]
+"""What every penalty makes of its copy of the sources by a step of some size."""
+
+
+class PdsState(NamedTuple):
+    """W: demixing of the whitened mixture *b f n m;  D: one dual a penalty *b q n f t."""
+
+    W: Demixer
+    D: Duals
+
+
+class AdmmState(NamedTuple):
+    """W and its copy V with the dual U, *b f n m;  Z: copies of the sources, D: their duals, *b q n f t."""
+
+    W: Demixer
+    V: Demixer
+    U: Demixer
+    Z: Duals
+    D: Duals
+
+
+class ProximalState(NamedTuple):
+    """p: of the splitting;  Q: whitening *b f m m;  live: *b f;  price: of each penalty;  gap: primal and dual residual."""
+
+    p: Any
+    Q: Covariance
+    live: Live
+    price: Float[Tensor, "*b q"]
+    gap: Float[Tensor, "*b 2"]
+
+
+@dataclass(frozen=True)
+class Pds:
+    """Primal-dual splitting.
+
+    Args:
+        relax: how far to go towards what a step finds, from above 0 to below 2; masks want 1 or less.
+    """
+
+    relax: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.relax < 2:
+            raise OtowakeError(f"Pds: relax must be above 0 and below 2, got {self.relax:g}; 1 is usual.")
+
+    def begin(self, W: Demixer, X: Mixture, penalties: int) -> PdsState:
+        return PdsState(W, torch.zeros_like(_each(demixed(X, W), penalties)))
+
+    def step(self, X: Mixture, p: PdsState, shrunk: Shrunk) -> tuple[PdsState, Tensor]:
+        W, D = p
+        a = 1 / D.shape[-4]
+        pull = _adjoint(D.sum(-4), X)
+        near = toward_log_det(W - a * pull, a)
+        drawn = demixed(X, 2 * near - W)
+        over = D + drawn.unsqueeze(-4)
+        new = over - shrunk(over, 1.0)
+        change = new - D
+        primal = (W - near) / a + _adjoint(change.sum(-4), X)
+        dual = demixed(X, near - W).unsqueeze(-4) - change
+        gap = torch.stack([_ratio(primal, pull, 3), _ratio(dual, demixed(X, near).unsqueeze(-4), 4)], -1)
+        return PdsState(W + self.relax * (near - W), D + self.relax * change), gap
+
+
+@dataclass(frozen=True)
+class Admm:
+    """The alternating direction method of multipliers.
+
+    Args:
+        rho: how strongly copies are held together.
+    """
+
+    rho: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rho < float("inf"):
+            raise OtowakeError(f"Admm: rho must be a number above 0, got {self.rho:g}; 1 is usual.")
+
+    def begin(self, W: Demixer, X: Mixture, penalties: int) -> AdmmState:
+        Z = _each(demixed(X, W), penalties)
+        return AdmmState(W, W, torch.zeros_like(W), Z.clone(), torch.zeros_like(Z))
+
+    def step(self, X: Mixture, p: AdmmState, shrunk: Shrunk) -> tuple[AdmmState, Tensor]:
+        _, V, U, Z, D = p
+        W = (V - U + _adjoint((Z - D).sum(-4), X)) / (1 + Z.shape[-4])
+        Y = demixed(X, W).unsqueeze(-4)
+        new_V = toward_log_det(W + U, 1 / self.rho)
+        over = Y + D
+        new_Z = shrunk(over, 1 / self.rho)
+        apart, moved = Y - new_Z, new_Z - Z
+        gap = torch.stack([_ratio(apart, Y, 4), _ratio(moved, Y, 4)], -1)
+        return AdmmState(W, new_V, U + W - new_V, new_Z, D + apart), gap
+
+
+Splitting = Pds | Admm
+
+
+@dataclass(frozen=True)
+class Proximal:
+    """Demixing by what each source is drawn to.
+
+    Args:
+        shrinks: penalties, masks or both, all of which count (`Group()`, `Sparse()`, `LowRank()`, `Harmonic()`, `Mask`).
+        splitting: `Pds()` or `Admm()`.
+        tolerance: at rest when both residuals are below; 0 never stops.
+    """
+
+    shrinks: tuple[Shrink, ...] = (Group(),)
+    splitting: Splitting = Pds()
+    tolerance: float = 1e-3
+    proved = False
+
+    def __post_init__(self) -> None:
+        if not self.shrinks:
+            raise OtowakeError("Proximal: give one penalty or mask at least, such as Group().")
+        if not 0 <= self.tolerance < 1:
+            raise OtowakeError(f"Proximal: the tolerance must be from 0 to below 1, got {self.tolerance:g}; try 0.001.")
+
+    def epoch(self, s: ProximalState) -> int:
+        return 0
+
+    def settled(self, s: ProximalState) -> bool:
+        """Whether it has come to rest."""
+        return bool((s.gap < self.tolerance).all())
+
+    def init(self, X: Mixture, seed: int = 0) -> ProximalState:
+        C = covariance(X)
+        live = full_rank_bins(C)
+        Q = whitening(C * X.shape[-1], live)
+        W = torch.eye(X.shape[-3], dtype=X.dtype, device=X.device).expand_as(C).clone()
+        Y = _white(X, Q, live)
+        p = self.splitting.begin(W, Y, len(self.shrinks))
+        return ProximalState(p, Q, live, self._prices(Y, live), X.real.new_ones((*X.shape[:-3], 2)))
+
+    def _prices(self, Y: Mixture, live: Live) -> Float[Tensor, "*b q"]:
+        """So that each penalty, at the start, is what it is where scaling W pays no more: the number of rows of W."""
+        rows = live.sum(-1) * Y.shape[-3]
+        paid = [shrink.cost(Y) for shrink in self.shrinks]
+        one = torch.ones_like(rows, dtype=Y.real.dtype)
+        prices = [one if c is None else shrink.weight * divide(rows, c) for shrink, c in zip(self.shrinks, paid)]
+        return torch.stack(prices, -1)
+
+    def step(self, X: Mixture, s: ProximalState) -> ProximalState:
+        level = torch.linalg.inv_ex(s.p.W @ s.Q).inverse[..., 0, :].abs().mT.unsqueeze(-1)
+
+
+        def shrunk(Z: Duals, a: float) -> Duals:
+            parts = zip(self.shrinks, Z.unbind(-4), (a * s.price).unbind(-1), strict=True)
+            return torch.stack([one.shrink(z, size[..., None, None, None], level) for one, z, size in parts], -4)
+
+        p, gap = self.splitting.step(_white(X, s.Q, s.live), s.p, shrunk)
+        eye = torch.eye(X.shape[-3], dtype=X.dtype, device=X.device)
+        return s._replace(p=p._replace(W=torch.where(s.live[..., None, None], p.W, eye)), gap=gap)
+
+    def cost(self, X: Mixture, s: ProximalState) -> Cost:
+        Y = demixed(_white(X, s.Q, s.live), s.p.W)
+        cost = -torch.linalg.slogdet(s.p.W).logabsdet.sum(-1)
+        for shrink, price in zip(self.shrinks, s.price.unbind(-1), strict=True):
+            paid = shrink.cost(Y)
+            if paid is None:
+                return s.gap.amax(-1)
+            cost = cost + price * paid
+        return cost
+
+    def images(self, X: Mixture, s: ProximalState, microphones: Sequence[int]) -> Images:
+        W = s.p.W @ s.Q
+        return projected_images(X, demixed(X, W), torch.linalg.inv_ex(W).inverse, s.live, microphones)
+
+    def estimate(self, X: Mixture, s: ProximalState) -> Spec:
+        """Each source as the first microphone hears it."""
+        return self.images(X, s, (0,))[..., 0, :, :]
+
+
+def toward_log_det(W: Demixer, a: float) -> Demixer:
+    """The minimum over W' of |W' - W|^2 / 2 - a log|det W'|: W' - W = a W'^-H."""
+    U, s, Vh = torch.linalg.svd(W)
+    return (U * ((s + torch.sqrt(s**2 + 4 * a)) / 2).unsqueeze(-2)) @ Vh
+
+
+def whitening(C: Covariance, live: Live) -> Covariance:
+    """C^(-1/2), and I in bins that are not live."""
+    eye = torch.eye(C.shape[-1], dtype=C.dtype, device=C.device)
+    values, E = torch.linalg.eigh(torch.where(live[..., None, None], C, eye))
+    return (E * torch.rsqrt(values).unsqueeze(-2)) @ E.mH
+
+
+def _white(X: Mixture, Q: Covariance, live: Live) -> Mixture:
+    """Q X, and nothing in bins that are not live."""
+    return demixed(X, Q) * live[..., None, :, None]
+
+
+def _adjoint(D: Spec, X: Mixture) -> Demixer:
+    """D X^H, bin by bin."""
+    return torch.einsum("...nft,...mft->...fnm", D, X.conj())
+
+
+def _each(Y: Spec, penalties: int) -> Duals:
+    return Y.unsqueeze(-4).expand(*Y.shape[:-3], penalties, *Y.shape[-3:])
+
+
+def _ratio(a: Tensor, b: Tensor, inner: int) -> Float[Tensor, "*b"]:
+    """|a| / |b| over the last `inner` axes."""
+    size_a, size_b = (abs2(x).flatten(-inner).sum(-1).sqrt() for x in (a, b))
+    return size_a / size_b.clamp_min(tiny(size_b))
