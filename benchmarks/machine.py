@@ -1,7 +1,8 @@
-"""What stands beside every figure: the machine, and the versions of what was measured."""
+"""What benchmarks share: the machine and the versions beside every figure, threads, and where the figures go."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from collections.abc import Sequence
@@ -17,6 +18,27 @@ def machine(packages: Sequence[str]) -> dict:
         "python": platform.python_version(),
         "versions": {package: _version(package) for package in packages},
     }
+
+
+def named(facts: dict) -> str:
+    """The machine and the versions as a line."""
+    versions = ", ".join(f"{package} {version}" for package, version in facts["versions"].items())
+    return f"{facts['machine']}; Python {facts['python']}, {versions}."
+
+
+def threads(number: int) -> None:
+    """So many for every library; they read it when they are imported, children of this process as well."""
+    for library in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
+        os.environ[f"{library}_NUM_THREADS"] = str(number)
+
+
+def told(text: str, markdown: Path | None, result: dict | None = None, as_json: Path | None = None) -> None:
+    """Prints the table, and writes it and the result behind it where that is wanted."""
+    print(text)
+    if as_json:
+        as_json.write_text(json.dumps(result, indent=1) + "\n")
+    if markdown:
+        markdown.write_text(text)
 
 
 def _version(package: str) -> str:

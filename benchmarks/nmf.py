@@ -11,8 +11,6 @@ the divergence of the same matrix in double precision; scikit-learn updates W an
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
 import sys
 import time
@@ -20,7 +18,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from machine import machine
+from machine import machine, named, threads, told
 
 F, T, K, SEED = 1025, 1000, 30, 0
 LOSSES = {"beta 2": "frobenius", "beta 1": "kullback-leibler", "beta 0": "itakura-saito"}
@@ -123,8 +121,8 @@ def compare(cost: str, dtype: str, rounds: int, updates: int) -> dict:
 
 def markdown(result: dict) -> str:
     f = result["facts"]
-    lines = [f"{f['machine']}; Python {f['python']}, " + ", ".join(f"{p} {v}" for p, v in f["versions"].items()) + "."]
-    lines += ["", f"{F} x {T}, {K} components, {f['updates']} updates of both factors from one start (seed {SEED}),"]
+    lines = [named(f), ""]
+    lines += [f"{F} x {T}, {K} components, {f['updates']} updates of both factors from one start (seed {SEED}),"]
     lines += [f"{f['threads']} thread(s), median of {f['rounds']} rounds [min, max], ms an update by the clock:", ""]
     lines += [
         "| cost | dtype | otowake | scikit-learn | torchnmf | of scikit-learn | divergence apart |",
@@ -158,18 +156,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--markdown", type=Path)
     args = parser.parse_args()
-    for library in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
-        os.environ[f"{library}_NUM_THREADS"] = str(args.threads)
+    threads(args.threads)
     result: dict = {"facts": facts(args), "rows": []}
     for dtype in ("float32", "float64"):
         for cost in COSTS:
             print(cost, dtype, file=sys.stderr)
             result["rows"].append(compare(cost, dtype, args.rounds, args.updates))
-    print(text := markdown(result))
-    if args.json:
-        args.json.write_text(json.dumps(result, indent=1) + "\n")
-    if args.markdown:
-        args.markdown.write_text(text)
+    told(markdown(result), args.markdown, result, args.json)
 
 
 if __name__ == "__main__":

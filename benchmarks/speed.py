@@ -16,7 +16,6 @@ updates; it also gets a scale-invariant SDR.  pyroomacoustics' ILRMA scales colu
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import statistics
@@ -29,7 +28,7 @@ from pathlib import Path
 
 import numpy as np
 
-from machine import machine
+from machine import machine, named, threads, told
 from scene import RATE, SEED, at_microphone, scene, si_sdr, start, waveform
 
 CASES = [(name, k, mics) for mics in (2, 4) for name, k in (("auxiva", 0), ("ilrma", 2), ("ilrma", 10))]
@@ -221,15 +220,14 @@ def table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 def markdown(result: dict) -> str:
     f, rows = result["facts"], result["rows"]
-    named = [[r["method"] + (f" K={r['bases']}" if r["bases"] else ""), str(r["microphones"])] for r in rows]
+    cases = [[r["method"] + (f" K={r['bases']}" if r["bases"] else ""), str(r["microphones"])] for r in rows]
     times, answers = [], []
-    for row, name in zip(rows, named):
+    for row, name in zip(rows, cases):
         c = [row["contenders"].get(who) for who in CONTENDERS]
         spread = [f"{x['cpu_ms_median']:.2f} [{min(x['cpu_ms']):.2f}, {max(x['cpu_ms']):.2f}]" if x else "-" for x in c]
         times.append([*name, *spread, *(f"{x:.2f}" for x in row["ratios"].values())])
         answers.append([*name, *(f"{x['si_sdr_db']:.2f} ({x['apart_from_ssspy']:.0e})" if x else "-" for x in c)])
-    packages = ", ".join(f"{p} {v}" for p, v in f["versions"].items())
-    lines = [f"{f['machine']}; Python {f['python']}, {packages}.", ""]
+    lines = [named(f), ""]
     lines += [
         f"CPU ms an iteration, {f['threads']} thread(s), median of {f['rounds']} rounds [min, max]:",
         "",
@@ -260,19 +258,14 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--markdown", type=Path)
     args = parser.parse_args()
-    for library in ("OMP", "MKL", "OPENBLAS", "NUMBA"):  # children read them before they import anything
-        os.environ[f"{library}_NUM_THREADS"] = str(args.threads)
+    threads(args.threads)  # children read them before they import anything
     result: dict = {"facts": facts(args), "rows": []}
     for case in CASES:
         print("{} K={} {} microphones".format(*case), file=sys.stderr)
         result["rows"].append(compare(case, args.audio, args.rounds, args.iterations))
     if args.command:
         result["command"] = command()
-    print(text := markdown(result))
-    if args.json:
-        args.json.write_text(json.dumps(result, indent=1) + "\n")
-    if args.markdown:
-        args.markdown.write_text(text)
+    told(markdown(result), args.markdown, result, args.json)
 
 
 if __name__ == "__main__":

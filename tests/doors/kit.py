@@ -1,7 +1,9 @@
 """What the tests of the command line share: small recordings, and ways to run a command."""
 
+import contextlib
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -9,9 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 import soundfile
 
 from otowake.cli.main import main
+from otowake.core.errors import AudioRefused, OtowakeError
+from otowake.signal import audio
 
 RATE = 8000
 QUICK = ("--stft", "512/128", "--iterations", "5")
@@ -110,6 +115,40 @@ def refused(answer):
     code, out, err = answer
     one_line = err.startswith("otowake: ") and err.count("\n") == 1 and err.endswith("\n")
     return code == 2 and not out and one_line and "Traceback" not in err and "bug" not in err
+
+
+def refuses(capsys, folder, words, said):
+    """Checks that the command refuses in one sentence, in which `said` is, and leaves the folder as it was."""
+    before = sorted(folder.rglob("*"))
+    answer = quickly(capsys, *words)
+    assert refused(answer), answer
+    assert said in answer[2], answer
+    assert sorted(folder.rglob("*")) == before, "something was left in the folder"
+
+
+@contextlib.contextmanager
+def one_sentence(words=None, kind=OtowakeError):
+    """Checks that the block raises an error of one line, in which `words`, a pattern, is."""
+    with pytest.raises(kind, match=words) as caught:
+        yield caught
+    assert "\n" not in str(caught.value), caught.value
+
+
+def refusal(path, **options):
+    """The error of a file that is not taken in."""
+    with one_sentence(kind=AudioRefused) as caught:
+        audio.read(path, **options)
+    return caught.value
+
+
+def raw_wav(path, x, rate=2 * RATE):
+    """A float WAV with any samples and any rate, as no careful program would write it."""
+    data = np.ascontiguousarray(np.atleast_2d(x).T, dtype="<f4").tobytes()
+    channels = len(np.atleast_2d(x))
+    form = struct.pack("<HHIIHH", 3, channels, rate, (rate * 4 * channels) % 2**32, 4 * channels, 32)
+    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
+    return path
 
 
 def is_root():

@@ -2,7 +2,6 @@
 
 import math
 import os
-import struct
 import subprocess
 import sys
 import time
@@ -10,9 +9,10 @@ import time
 import numpy as np
 import pytest
 import soundfile
+from kit import one_sentence, raw_wav, refusal
 
 from otowake.core import files
-from otowake.core.errors import AudioRefused, OtowakeError
+from otowake.core.errors import AudioRefused
 from otowake.signal import audio
 
 RATE = 16_000
@@ -41,23 +41,6 @@ def on_the_grid(subtype):
     steps = np.random.default_rng(1).integers(-full, full, (2, 3000))
     steps[:, :5] = [-full, -1, 0, 1, full - 1]
     return steps / full
-
-
-def refusal(path, **options):
-    with pytest.raises(AudioRefused) as caught:
-        audio.read(path, **options)
-    assert "\n" not in str(caught.value)
-    return caught.value
-
-
-def raw_wav(path, x, rate=RATE):
-    """A float WAV with any samples and any rate, as no careful program would write it."""
-    data = np.ascontiguousarray(np.atleast_2d(x).T, dtype="<f4").tobytes()
-    channels = len(np.atleast_2d(x))
-    form = struct.pack("<HHIIHH", 3, channels, rate, (rate * 4 * channels) % 2**32, 4 * channels, 32)
-    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
-    path.write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
-    return path
 
 
 @pytest.mark.parametrize(("suffix", "subtype"), EXACT)
@@ -199,9 +182,8 @@ def test_a_huge_gain_is_refused_unless_it_is_asked_for(tmp_path):
     ],
 )
 def test_what_cannot_be_written_is_one_sentence(tmp_path, name, options, word):
-    with pytest.raises(OtowakeError, match=word) as caught:
+    with one_sentence(word):
         audio.write(tmp_path / name, noise(), options.pop("rate", RATE), **options)
-    assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 

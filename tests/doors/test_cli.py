@@ -22,6 +22,7 @@ from kit import (
     quickly,
     recording,
     refused,
+    refuses,
     started,
     stopped,
 )  # fmt: skip
@@ -204,7 +205,7 @@ def test_the_same_seed_gives_the_same_bytes(mix, tmp_path, capsys):
 @pytest.mark.parametrize("bits", [8, 16, 24, 32])
 @pytest.mark.parametrize("shape", [(2, 70_000), (5, 3, 1000)])
 def test_rounded_parts_add_up_and_are_off_by_one_step_at_most(bits, shape):
-    from otowake.cli.outputs import whole_steps
+    from otowake.cli.forms import whole_steps
 
     rng = np.random.default_rng(bits)
     step = 2.0 ** (1 - bits)
@@ -212,21 +213,25 @@ def test_rounded_parts_add_up_and_are_off_by_one_step_at_most(bits, shape):
     s = rng.standard_normal(shape) * 0.1
     s[0, ..., 0] = 0.0
     s[-1] = x - s[:-1].sum(axis=0)
-    q = whole_steps(s, x, bits)
+    q = np.stack([*whole_steps(s, x, bits)])
     np.testing.assert_array_equal(q.sum(axis=0), x)
     np.testing.assert_array_equal(q, np.rint(q / step) * step)
     assert np.abs(q - s).max() <= step * (1 + 1e-6)
     assert not q[0, ..., 0].any()
 
 
-def test_parts_that_would_clip_are_kept_in_floats():
-    from otowake.cli.outputs import stored
+def test_parts_that_would_clip_are_kept_in_floats(tmp_path):
+    from otowake.cli.forms import forms, write_parts
     from otowake.signal.audio import Recording
 
     x = np.array([[0.5, -0.25, 0.0]])
-    s = np.array([[1.2, 0.0, 0.0], [-0.7, -0.25, 0.0]])
-    kept, form = stored(s, x[0], Recording(x, RATE, ("mix",), "PCM_16", "WAV"), "mix.wav")
-    np.testing.assert_array_equal(kept, s)
+    s = np.array([[0.5, 0.0, 0.0], [1.2, 0.0, 0.0], [-1.2, -0.25, 0.0]])
+    seen = {}
+    choices = forms(s.shape, Recording(x, RATE, ("mix",), "PCM_16", "FLAC"), "mix.flac")
+    files, form = write_parts(tmp_path, ["a", "b", "c"], s, x[0], RATE, choices, seen.__setitem__)
+    assert sorted(path.name for path in tmp_path.iterdir()) == files == ["a.wav", "b.wav", "c.wav"]
+    np.testing.assert_allclose([soundfile.read(tmp_path / file)[0] for file in files], s, atol=1e-7)
+    np.testing.assert_array_equal([seen[n] for n in range(3)], s)
     assert (form.suffix, form.subtype) == (".wav", "FLOAT")
     assert "PCM_16" in form.note
 
@@ -249,9 +254,7 @@ def test_a_wish_that_cannot_be_granted(mix, tmp_path, capsys, words):
 
 def test_one_channel_needs_a_method_for_it(tmp_path, capsys):
     source = recording(tmp_path / "mix.wav", mixture(1))
-    answer = quickly(capsys, "separate", source)
-    assert refused(answer)
-    assert "--method" in answer[2]
+    refuses(capsys, tmp_path, ("separate", source), "--method")
 
 
 def test_a_folder_that_is_a_file(mix, capsys):
@@ -314,9 +317,7 @@ def test_a_disk_that_is_full_elsewhere_is_no_bug(mix, capsys, monkeypatch):
         raise OSError(28, "No space left on device", "/some/cache")
 
     monkeypatch.setattr(otowake.tasks.separate, "separate", full)
-    answer = quickly(capsys, "separate", mix)
-    assert refused(answer)
-    assert "/some/cache" in answer[2]
+    refuses(capsys, mix.parent, ("separate", mix), "/some/cache")
 
 
 def test_too_little_memory_is_said(mix, capsys, monkeypatch):
@@ -326,9 +327,7 @@ def test_too_little_memory_is_said(mix, capsys, monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr(otowake.tasks.separate, "separate", greedy)
-    answer = quickly(capsys, "separate", mix)
-    assert refused(answer)
-    assert "memory" in answer[2]
+    refuses(capsys, mix.parent, ("separate", mix), "memory")
 
 
 @posix

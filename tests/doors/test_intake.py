@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 import soundfile
+from kit import raw_wav, refusal
 
 from otowake.core.errors import AudioRefused
 from otowake.signal import audio
@@ -16,23 +17,6 @@ RATE = 16_000
 
 def noise(channels=2, samples=3000, seed=0):
     return np.random.default_rng(seed).uniform(-1, 1, (channels, samples))
-
-
-def refusal(path, **options):
-    with pytest.raises(AudioRefused) as caught:
-        audio.read(path, **options)
-    assert "\n" not in str(caught.value)
-    return caught.value
-
-
-def raw_wav(path, x, rate=RATE):
-    """A float WAV with any samples and any rate, as no careful program would write it."""
-    data = np.ascontiguousarray(np.atleast_2d(x).T, dtype="<f4").tobytes()
-    channels = len(np.atleast_2d(x))
-    form = struct.pack("<HHIIHH", 3, channels, rate, (rate * 4 * channels) % 2**32, 4 * channels, 32)
-    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
-    path.write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
-    return path
 
 
 def liar():

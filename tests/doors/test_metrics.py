@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from kit import one_sentence
 
 from otowake.core.errors import OtowakeError
 from otowake.metrics import evaluate
@@ -139,9 +140,8 @@ ODD = {
 @pytest.mark.parametrize("case", ODD)
 def test_odd_input_is_one_sentence(case):
     references, estimates, mixture, words = ODD[case]
-    with pytest.raises(OtowakeError, match=words) as caught:
+    with one_sentence(words):
         evaluate(references, estimates, mixture)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1e-8, 1e8, 1e300])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from kit import RATE, command, integers, left_over, quickly, recording, refused
+from kit import RATE, command, integers, left_over, quickly, recording, refuses
 
 import otowake
 from otowake.core.errors import OtowakeError
@@ -278,22 +278,15 @@ def test_examples_give_their_names_to_notes(mix, harp, tmp_path, capsys):
 )  # fmt: skip
 def test_notes_refuses_in_one_sentence(mix, tmp_path, capsys, monkeypatch, words, said):
     monkeypatch.chdir(tmp_path)
-    answer = quickly(capsys, "notes", "mix.wav", *words, *FEW)
-    assert refused(answer), answer
-    assert said in answer[2]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mix.wav"]
+    refuses(capsys, tmp_path, ("notes", "mix.wav", *words, *FEW), said)
 
 
 def test_other_refusals(mix, tmp_path, capsys):
     recording(tmp_path / "silence.wav", np.zeros((1, RATE)))
     for name, said in (("silence.wav", "silent"), ("none.wav", "none.wav")):
-        answer = quickly(capsys, "notes", tmp_path / name, "--mute", "G4")
-        assert refused(answer), answer
-        assert said in answer[2]
+        refuses(capsys, tmp_path, ("notes", tmp_path / name, "--mute", "G4"), said)
     mine = recording(tmp_path / "mix-edited.wav", tune())
-    answer = quickly(capsys, "notes", mix, "--mute", "G4", "--example", mine, "-o", tmp_path)
-    assert refused(answer), answer
-    assert "replace" in answer[2]
+    refuses(capsys, tmp_path, ("notes", mix, "--mute", "G4", "--example", mine, "-o", tmp_path), "replace")
 
 
 def test_wishes_from_python_are_refused_before_the_notes_are_looked_for(mix):

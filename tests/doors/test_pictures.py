@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from otowake.tasks import pictures
-from otowake.tasks.pictures import cost_curve, spectrograms
+from otowake.tasks.drawing import figure, levels
+from otowake.tasks.drawing import spectrograms as panels
+from otowake.tasks.drawing.costs import cost_curve
+from otowake.tasks.drawing.spectrograms import spectrograms
 
 RATE = 8000
 
@@ -17,9 +19,9 @@ def tone(hertz, samples=RATE, amplitude=1.0):
     return amplitude * np.sin(2 * np.pi * hertz * np.arange(samples) / RATE)
 
 
-def levels(x):
-    grid = pictures._grid(len(x), RATE)
-    return grid, pictures._levels(x, grid)
+def drawn(x):
+    grid = panels._grid(len(x), RATE)
+    return grid, panels._levels(x, grid)
 
 
 def row(grid, hertz):
@@ -36,7 +38,7 @@ def picture(path):
 @pytest.mark.parametrize("hertz", [62.5, 440.0, 1000.0, 3000.0])
 @pytest.mark.parametrize("amplitude", [1.0, 1e-3, 1e6])
 def test_a_sine_has_its_own_level_at_its_own_place(hertz, amplitude):
-    grid, level = levels(tone(hertz, amplitude=amplitude))
+    grid, level = drawn(tone(hertz, amplitude=amplitude))
     middle = level[:, level.shape[1] // 2]
     assert abs(np.argmax(middle) - row(grid, hertz)) <= 3
     assert middle.max() == pytest.approx(20 * np.log10(amplitude), abs=1.5)  # 1.4 dB between two bins
@@ -45,7 +47,7 @@ def test_a_sine_has_its_own_level_at_its_own_place(hertz, amplitude):
 def test_time_is_where_it_was():
     x = np.zeros(20 * RATE)
     x[15 * RATE] = 1.0
-    grid, level = levels(x)
+    grid, level = drawn(x)
     loudest = np.flatnonzero(level.max(axis=0) > -200)
     seconds = (loudest + 0.5) * grid.width / RATE
     assert abs(seconds.mean() - 15.0) < 0.03
@@ -53,16 +55,16 @@ def test_time_is_where_it_was():
 
 def test_a_long_sound_in_pieces_is_the_sound_at_once(monkeypatch):
     x = np.random.default_rng(0).standard_normal(5 * RATE + 17)
-    whole = levels(x)[1]
-    monkeypatch.setattr(pictures, "BLOCK", 5000)
-    np.testing.assert_allclose(levels(x)[1], whole, atol=1e-3)
+    whole = drawn(x)[1]
+    monkeypatch.setattr(levels, "BLOCK", 5000)
+    np.testing.assert_allclose(drawn(x)[1], whole, atol=1e-3)
 
 
 def test_columns_and_rows_do_not_grow_with_the_sound():
     for samples in (1, 100, RATE, 100 * RATE):
-        grid, level = levels(np.ones(samples))
-        assert level.shape == (pictures.ROWS, grid.columns)
-        assert grid.columns <= pictures.COLUMNS
+        grid, level = drawn(np.ones(samples))
+        assert level.shape == (panels.ROWS, grid.columns)
+        assert grid.columns <= levels.COLUMNS
         assert np.isfinite(level).all()
 
 
@@ -89,8 +91,8 @@ def test_all_panels_share_one_scale(tmp_path):
     x = tone(440.0)
     spectrograms(tmp_path / "x.png", x, np.stack([x, x, 1e-2 * x]), RATE)
     image = picture(tmp_path / "x.png")
-    height = (pictures.PANEL + pictures.GAP) * pictures.DPI
-    top, left = int(pictures.TOP * pictures.DPI), int(pictures.LEFT * pictures.DPI)
+    height = (panels.PANEL + panels.GAP) * figure.DPI
+    top, left = int(panels.TOP * figure.DPI), int(panels.LEFT * figure.DPI)
     cuts = [image[round(top + i * height) + 3 :][:150, left + 200 : left + 400] for i in range(4)]
     np.testing.assert_array_equal(cuts[0], cuts[1])
     assert cuts[3].max() < cuts[0].max() - 20
@@ -116,7 +118,8 @@ def test_any_descent_gives_a_curve(tmp_path, costs):
 def test_pyplot_stays_out_and_nothing_is_said(tmp_path):
     program = f"""
 import sys, numpy as np
-from otowake.tasks.pictures import spectrograms, cost_curve
+from otowake.tasks.drawing.costs import cost_curve
+from otowake.tasks.drawing.spectrograms import spectrograms
 assert "matplotlib" not in sys.modules
 x = np.random.default_rng(0).standard_normal(4000)
 spectrograms({str(tmp_path / "x.png")!r}, x, x[None], 8000)

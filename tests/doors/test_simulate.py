@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import typer
+from kit import one_sentence
 from typer.testing import CliRunner
 
 from otowake.cli.simulate import simulate as command
@@ -150,9 +151,8 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cannot_be_is_refused_in_one_sentence(case):
     sounds, rate, place, words = REFUSED[case]
-    with pytest.raises(OtowakeError, match=words) as caught:
+    with one_sentence(words):
         simulate(sounds, rate, place)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("make", [lambda: linear(0, 0.05, CENTRE), lambda: circular(3, 0.0, CENTRE)])

@@ -9,7 +9,8 @@ from scipy.stats import kurtosis
 from sklearn.decomposition import PCA, DictionaryLearning
 
 import otowake
-from otowake.tasks.pictures import FAINT, TEXT, frequency_axis, heading, new_figure, save, time_axis
+from otowake.tasks.drawing.axes import frequency_axis, time_axis
+from otowake.tasks.drawing.figure import FAINT, TEXT, heading, new_figure, save
 
 COMPONENTS = 8
 SPARSITY = 2.0  # weight of the sum of |activations| in sparse coding, for amplitudes of mean power 1

@@ -9,7 +9,7 @@ from gallery import MUSIC, smaller, sound, table
 import otowake
 from otowake.signal.rate import resampled
 from otowake.signal.stft import Stft
-from otowake.tasks.picture_bands import bands
+from otowake.tasks.drawing.bands import bands
 
 LOW, CUT = 8000, 4000
 FLOORS = (-80, -100)

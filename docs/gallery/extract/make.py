@@ -7,7 +7,7 @@ import numpy as np
 from gallery import MUSIC, smaller, sound, table
 
 import otowake
-from otowake.tasks.pictures import spectrograms
+from otowake.tasks.drawing.spectrograms import spectrograms
 
 NAMES = ("oboe", "flute", "piano", "bassoon")
 SHOWN = ("bassoon", "oboe")

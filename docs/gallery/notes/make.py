@@ -11,12 +11,12 @@ import otowake
 from otowake.signal.pitch import hertz, name
 from otowake.signal.rate import resampled
 from otowake.signal.stft import Stft
-from otowake.tasks.notes.boxes import boxes
+from otowake.tasks.drawing.boxes import boxes
+from otowake.tasks.drawing.spectrograms import spectrograms
 from otowake.tasks.notes.edit import Heard, hear
 from otowake.tasks.notes.edits import parsed, plan
 from otowake.tasks.notes.scene import Placed, share, spectrogram
 from otowake.tasks.notes.tones import tones
-from otowake.tasks.pictures import spectrograms
 
 RATE, SECONDS, BEAT = 16_000, 4.5, 60 / 108
 FRAMES = Stft(1536, 384)  # twice the usual hop: half the time

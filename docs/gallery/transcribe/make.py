@@ -10,8 +10,8 @@ from mir_eval.transcription import precision_recall_f1_overlap
 
 import otowake
 from otowake.signal.pitch import hertz
+from otowake.tasks.drawing.roll import piano_roll
 from otowake.tasks.notes.onsets import Note
-from otowake.tasks.notes.roll import piano_roll
 
 PARTS = {"oboe": "melody1", "flute": "melody2", "piano": "midrange", "bassoon": "bass"}
 PARTIALS = (1.0, 0.5, 0.35, 0.2, 0.12, 0.06)

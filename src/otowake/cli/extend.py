@@ -1,6 +1,5 @@
 """otowake extend: recordings without their high band and examples with it in; the recordings with that band out."""
 
-import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -110,9 +109,8 @@ def _computed(recording: "Recording", known: "Bases", watch: "Watch", options: d
 
 def _picture(recording: "Recording", result: "Extension") -> Callable[[Path], None]:
     def draw(path: Path) -> None:
-        from otowake.tasks.picture_bands import bands
+        from otowake.tasks.drawing.bands import bands
 
-        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it would tell of building its font cache
         bands(path, recording.samples[0], recording.rate, result.samples[0], result.rate, result.cut)
 
     return draw

@@ -5,6 +5,7 @@ Only the command does this: a library has no business with the settings of its h
 
 import ctypes
 import gc
+import logging
 import os
 import sys
 
@@ -12,14 +13,17 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt(3)
 
 
 def prepare_process() -> None:
-    """Threads that wait sleep, freed memory stays at hand, garbage waits.  Call before torch is imported.
+    """Threads that wait sleep, freed memory stays at hand, garbage waits, matplotlib is silent.
+
+    Call before torch is imported.
 
     Sleeping: OpenMP's threads otherwise spin while they wait; with other work on the machine an iteration then took
     five times as long.  Memory: Linux's C library otherwise gives pages back and fetches them anew, zeroed, at every
     iteration, up to half of its time (docs/decisions/0004-kernels.md).  What the user has set is left alone.  Garbage:
     importing torch and Numba makes a million objects that stay; looking through them again and again for garbage took a
-    sixth of that time.
+    sixth of that time.  Silent: matplotlib would tell of building its font cache.
     """
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     gc.set_threshold(50_000, 50, 1000)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if not sys.platform.startswith("linux"):

@@ -4,7 +4,6 @@ import json
 import logging
 import math
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from otowake.cli.interrupt import Stopped, interruptible
 from otowake.core.errors import OtowakeError
 
 if TYPE_CHECKING:
-    from otowake.cli.outputs import Form, Parts
+    from otowake.cli.forms import Form, Parts, Sound
     from otowake.signal.audio import Recording
     from otowake.tasks.door import Progress, Watch
 
@@ -45,7 +44,8 @@ class Outcome:
     """What a computation leaves for the disk.
 
     Args:
-        parts: (n, samples) or (n, channels, samples); they add up to the recording, its first channel, or `whole`.
+        parts: (n, samples) or (n, channels, samples), an array or made one at a time; they add up to the recording, its
+            first channel, or `whole`.
         names: of the parts, in file names.
         report: all but the sounds, JSON-able, with "notes", "costs", "method" and "rate".
         kind: the report's own name.
@@ -60,7 +60,7 @@ class Outcome:
     report: dict[str, Any]
     kind: str
     more: Mapping[str, Callable[[Path], None]] = field(default_factory=dict)
-    whole: "Parts | None" = None
+    whole: "Sound | None" = None
     rate: int | None = None
     over: Callable[[Any, int], None] | None = None
 
@@ -144,21 +144,20 @@ def _one(job: Job, compute: "Callable[[Recording, Watch], Outcome]", plots: bool
 
 def _written(job: Job, recording: "Recording", outcome: Outcome, plots: bool) -> dict[str, Any]:
     """Writes everything, and returns the report."""
-    import numpy as np
-
-    from otowake.cli.outputs import finer, stored, together
+    from otowake.cli.forms import finer, forms, write_parts
+    from otowake.cli.outputs import together
     from otowake.core.files import write_bytes
-    from otowake.signal.audio import write
 
-    parts = outcome.parts.astype(np.float64, copy=False)
-    mixture = recording.samples if parts.ndim == 3 else recording.samples[0]
+    mixture = recording.samples if len(outcome.parts.shape) == 3 else recording.samples[0]
     whole = mixture if outcome.whole is None else outcome.whole
-    parts, form = stored(parts, whole, recording if outcome.rate is None else finer(recording), job.paths[0].name)
-    sounds = [f"{job.stem}-{name}{form.suffix}" for name in outcome.names]
+    rate, model = (recording.rate, recording) if outcome.rate is None else (outcome.rate, finer(recording))
+    names = [f"{job.stem}-{name}" for name in outcome.names]
+    drawing = _Drawing(recording, outcome) if plots else None
     with together(job.folder) as place:
-        for name, part in zip(sounds, parts):
-            write(place / name, part, outcome.rate or recording.rate, subtype=form.subtype)
-        pictures = _drawn(place, job.stem, mixture, parts, outcome) if plots else []
+        choices = forms(outcome.parts.shape, model, job.paths[0].name)
+        see = drawing.see if drawing else None
+        sounds, form = write_parts(place, names, outcome.parts, whole, rate, choices, see)
+        pictures = drawing.files(place, job.stem) if drawing else []
         others = {f"{job.stem}-{ending}": make for ending, make in outcome.more.items()}
         for name, make in others.items():
             make(place / name)
@@ -168,22 +167,34 @@ def _written(job: Job, recording: "Recording", outcome: Outcome, plots: bool) ->
     return report
 
 
-def _drawn(place: Path, stem: str, mixture: Any, parts: "Parts", outcome: Outcome) -> list[str]:
-    from otowake.tasks.pictures import cost_curve, spectrograms
+class _Drawing:
+    """The pictures of an outcome, whose sounds are seen one at a time."""
 
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it would tell of building its font cache
-    if parts.ndim == 3:
-        mixture, parts = mixture[0], parts[:, 0]
-    names = []
-    if outcome.rate is None and len(parts) <= PANELS:
-        names.append(f"{stem}-spectrogram.png")
-        titles = [re.sub(r"(\d+)$", r" \1", name).capitalize() for name in outcome.names]
-        rate = outcome.report["rate"]
-        spectrograms(place / names[0], mixture, parts, rate, names=titles, over=outcome.over)
-    if len(outcome.report["costs"]) > 1:
-        names.append(f"{stem}-cost.png")
-        cost_curve(place / names[-1], outcome.report["costs"], method=outcome.report["method"])
-    return names
+    def __init__(self, recording: "Recording", outcome: Outcome) -> None:
+        from otowake.tasks.drawing.spectrograms import Panels
+
+        few = outcome.rate is None and len(outcome.names) <= PANELS
+        self._outcome = outcome
+        self._panels = Panels(recording.samples[0], recording.rate) if few else None
+
+    def see(self, n: int, part: "Sound") -> None:
+        from otowake.tasks.drawing.figure import titled
+
+        if self._panels is not None:
+            self._panels.see(n, titled(self._outcome.names[n]), part if part.ndim == 1 else part[0])
+
+    def files(self, place: Path, stem: str) -> list[str]:
+        """Draws into the folder `place`; gives the names."""
+        from otowake.tasks.drawing.costs import cost_curve
+
+        report, names = self._outcome.report, []
+        if self._panels is not None:
+            names.append(f"{stem}-spectrogram.png")
+            self._panels.draw(place / names[-1], self._outcome.over)
+        if len(report["costs"]) > 1:
+            names.append(f"{stem}-cost.png")
+            cost_curve(place / names[-1], report["costs"], method=report["method"])
+        return names
 
 
 def _report(job: Job, recording: "Recording", outcome: Outcome, form: "Form", files: Sequence[str]) -> dict[str, Any]:

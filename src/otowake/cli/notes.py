@@ -104,7 +104,7 @@ def _hear(recording: "Recording", wishes: Wishes, watch: "Watch") -> "Heard":
 def _computed(recording: "Recording", wishes: Wishes, watch: "Watch") -> Outcome:
     import numpy as np
 
-    from otowake.tasks.notes.boxes import boxes
+    from otowake.tasks.drawing.boxes import boxes
     from otowake.tasks.notes.edits import plan
 
     heard = _hear(recording, wishes, watch)

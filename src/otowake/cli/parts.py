@@ -72,7 +72,7 @@ def _computed(recording: "Recording", watch: "Watch", options: dict[str, Any], p
 
     result = taken_apart(recording.samples, recording.rate, watch=watch, **options)
     pictures: dict[str, Callable[[Path], None]] = {"parts.png": result.draw} if plots else {}
-    return Outcome(result.sounds, result.names, result.report(), "parts", pictures)
+    return Outcome(result.each, result.names, result.report(), "parts", pictures)
 
 
 def _group(word: str | None) -> int | str | None:

@@ -99,16 +99,13 @@ def _check(files: Sequence[Path]) -> None:
 
 
 def _write(files: Sequence[Path], recording: "Recording", result: "Transcription", title: str) -> None:
-    import logging
-
     from otowake.cli.outputs import together
     from otowake.core.files import write_bytes
 
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it would tell of building its font cache
     with together(files[0].parent) as place:
         write_bytes(place / files[0].name, result.midi())
         if len(files) > 1:
-            from otowake.tasks.notes.roll import piano_roll
+            from otowake.tasks.drawing.roll import piano_roll
 
             piano_roll(place / files[1].name, recording.samples.mean(0), recording.rate, result.score, title=title)
 

@@ -169,7 +169,8 @@ def _checked(name: str, samples: np.ndarray, rate: int, subtype: str) -> np.ndar
     if not x.size:
         raise AudioRefused("empty", f"{name}: there are no samples to write; give at least one.")
     peak = float(np.finfo(np.float32).max) if subtype == "FLOAT" else np.inf
-    check_values(name, x, int(rate), peak)
+    for start in range(0, x.shape[1], BLOCK):
+        check_values(name, x[:, start : start + BLOCK], int(rate), peak, start)
     return x
 
 

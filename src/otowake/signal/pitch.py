@@ -6,7 +6,6 @@ A name is a letter of A to G, signs (# or b, two at most), and the octave, -1 to
 """
 
 import difflib
-import math
 import re
 
 from otowake.core.errors import OtowakeError
@@ -47,13 +46,6 @@ def name(number: int) -> str:
 def hertz(number: float | int) -> float:
     """The frequency of a MIDI number, which need not be whole."""
     return 440.0 * 2.0 ** ((number - 69) / 12)
-
-
-def from_hertz(frequency: float) -> float:
-    """The MIDI number of a frequency above 0, as it comes, not rounded."""
-    if not 0 < frequency < math.inf:
-        raise OtowakeError(f"{frequency:g} Hz is no frequency of a note; give one above 0.")
-    return 69 + 12 * math.log2(frequency / 440.0)
 
 
 def span(names: str) -> range:

@@ -84,8 +84,23 @@ class Stft:
         """
         front = self.n_fft - self.hop
         samples = max(0, X.shape[-1] * self.hop - front) if samples is None else samples
-        frames = torch.fft.irfft(X.mT, n=self.n_fft).mul_(self.dual(X))
-        return _overlap_added(frames, self.hop)[..., front : front + samples]
+        return self._laid(X)[..., front : front + samples]
+
+    def joined(self, blocks: Iterable[Complex[Tensor, "*b f _"]], samples: int) -> Iterator[Float[Tensor, "*b _"]]:
+        """`inverse` of blocks of frames laid end to end, which together are those of `samples` samples: its parts."""
+        front, kept = self.n_fft - self.hop, None
+        at = -front
+        for X in blocks:
+            y, step = self._laid(X), X.shape[-1] * self.hop
+            if kept is not None:
+                y[..., :front] += kept
+            kept = y[..., step:]
+            yield y[..., max(0, -at) : max(0, min(step, samples - at))]
+            at += step
+
+    def _laid(self, X: Complex[Tensor, "*b f t"]) -> Float[Tensor, "*b _"]:
+        """The frames' own signals over each other, from the beginning of the first one."""
+        return _overlap_added(torch.fft.irfft(X.mT, n=self.n_fft).mul_(self.dual(X)), self.hop)
 
     def dual(self, x: Tensor) -> Float[Tensor, " n_fft"]:
         """The synthesis window: the window over the sum of squared windows, which repeats every hop samples

@@ -51,6 +51,15 @@ class Run(NamedTuple):
         """Which seed was taken of which, JSON-able; nothing where there was one."""
         return {"seed_taken": self.seed, "starts": list(self.starts)} if self.starts else {}
 
+    def told(self, began: float, iterations: int) -> dict[str, Any]:
+        """What a result says of it, `began` being the clock's `perf_counter` at the start."""
+        return {
+            "costs": [cost for *_, cost in self.costs],
+            "converged": converged(self.costs),
+            "iterations": iterations,
+            "seconds": time.perf_counter() - began,
+        }
+
     def notes(self) -> list[str]:
         if len(self.costs) > 10 and not converged(self.costs):
             return ["The cost was still falling when the iterations ended; more iterations may help."]

@@ -25,7 +25,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from otowake.core.errors import OtowakeError
-from otowake.core.run import converged
 from otowake.core.separator import Separator
 from otowake.divergence.beta import Beta
 from otowake.linalg.safe import EMPTY, divide
@@ -139,16 +138,13 @@ def extend(
         method="nmf",
         why=_why(bases, found, cut, rate),
         settings={"rate": new, "from": cut, "iterations": iterations, "seed": seed, "stft": show(band.stft)},
-        costs=[cost for *_, cost in run.costs],
-        converged=converged(run.costs),
-        iterations=iterations,
-        seconds=time.perf_counter() - began,
         diagnostics={
             "rate_of_recording": rate,
             "added_db": float(10 * torch.log10(added.square().mean() / low.square().mean())),
         },
         notes=list(_notes(bases, new, found, cut, rate)),
         bases=bases,
+        **run.told(began, iterations),
     )
 
 

@@ -22,7 +22,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from otowake.core.errors import OtowakeError
-from otowake.core.run import converged
 from otowake.core.separator import Separator
 from otowake.core.types import Mixture
 from otowake.divergence.beta import Beta
@@ -151,7 +150,6 @@ def extract(
     mask[:bins] = _share(fit).cpu()
     found = bases.stft.inverse(X * mask, heard.shape[-1]) * peak
     target = torch.from_numpy(resampled(found.numpy(), bases.rate, rate, samples.shape[-1]))
-    costs = fit.run.costs
     return Extraction(
         target=like(target, x),
         rest=like(samples - target, x),
@@ -168,13 +166,10 @@ def extract(
             "stft": show(bases.stft),
             "device": where,
         },
-        costs=[cost for *_, cost in costs],
-        converged=converged(costs),
-        iterations=iterations * len(tried) * seeds,
-        seconds=time.perf_counter() - began,
         diagnostics=_diagnostics(fit, tried, float(target.square().sum() / samples.square().sum())),
         notes=[*_rate_notes(rate, bases), *fit.run.notes()],
         bases=bases,
+        **fit.run.told(began, iterations * len(tried) * seeds),
     )
 
 

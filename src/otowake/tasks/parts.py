@@ -4,15 +4,15 @@ result = parts(x, rate, 20)           x: (channels, samples)
 result.sounds.sum(0)                  is x
 
 Model    v_ft ~ sum_k b_fk h_kt of |x|^power, |x|² being the mean of the channels' powers
-Mask     b_fk h_kt / sum_k b_fk h_kt, one for all channels; a group has the sum of its components' masks
+Sounds   each component's, or each group's, share of the model as a mask: sounds.py
 
 Source   Smaragdis & Brown 2003; Virtanen 2007; the choices: docs/decisions/0011-parts.md
 """
 
-import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from os import PathLike
 from typing import Any, Literal, NamedTuple
 
@@ -21,7 +21,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from otowake.core.errors import OtowakeError
-from otowake.core.run import converged
 from otowake.core.separator import Separator
 from otowake.divergence.beta import Beta
 from otowake.signal.stft import Stft
@@ -33,6 +32,7 @@ from otowake.tasks.choice import default_stft
 from otowake.tasks.door import Result, Run, Watch, as_stft, check_request, like, tensor, watched
 from otowake.tasks.grouping import by_shape, by_timbre
 from otowake.tasks.prepare import check_length, check_samples
+from otowake.tasks.sounds import FRAMES, Sounds, blocks, compact, joined
 
 Group = int | Literal["harmonic-percussive"] | None
 HARMONIC_PERCUSSIVE = "harmonic-percussive"
@@ -58,7 +58,9 @@ class Parts(Result):
     """What came out, the loudest first.
 
     Attributes:
-        sounds: n channels samples, of the kind and dtype that came in; they add up to the recording.
+        sounds: n channels samples, of the kind and dtype that came in; they add up to the recording.  Made at the first
+            look.
+        each: the same, one at a time, made anew at each look: twenty of a long recording would fill the memory.
         names: of the sounds: part01, part02, ...; or harmonic, percussive.
         components: of each component, what is known of it; its number is its place, from 1.
         rate: samples a second.
@@ -73,22 +75,27 @@ class Parts(Result):
         stft: whose bins and frames these are.
     """
 
-    sounds: Any
+    each: Sounds = field(repr=False)
     names: list[str]
     components: list[Component]
     spectra: Any = field(repr=False)
     activations: Any = field(repr=False)
     stft: Stft = field(repr=False)
 
+    @cached_property
+    def sounds(self) -> Any:
+        return self.each.all()
+
     def draw(self, path: str | PathLike[str]) -> None:
         """Spectra and activations as a PNG file, groups in colours."""
-        from otowake.tasks.factors import draw
+        from otowake.tasks.drawing.factors import factors
+        from otowake.tasks.drawing.figure import titled
 
         grouped = self.settings["group"] is not None
-        titles = [re.sub(r"(\d+)$", r" \1", name).capitalize() for name in self.names]
-        draw(
+        titles = [titled(name) for name in self.names]
+        factors(
             path, torch.as_tensor(self.spectra).numpy(), torch.as_tensor(self.activations).numpy(), self.stft,
-            self.sounds.shape[-1], self.rate, groups=[c.sound - 1 for c in self.components] if grouped else (),
+            self.each.shape[-1], self.rate, groups=[c.sound - 1 for c in self.components] if grouped else (),
             names=titles if grouped else (),
         )  # fmt: skip
 
@@ -129,20 +136,18 @@ def parts(
     frames = as_stft(stft) or default_stft(rate, FRAME, samples.shape[-1], OVERLAP)
     _check_wishes(samples, components, group, divergence, frames)
     check_length(samples, frames)
-    peak = samples.abs().amax()
-    X = frames.forward(samples / peak)
-    v = X.abs().square().mean(0)
-    run = _explained(v, components, divergence, iterations, seed, watch)
-    z, energy = _loudest_first(v, run.state.z)
+    samples = compact(samples)  # kept for the sounds, whatever becomes of x
+    peak = torch.stack(samples.aminmax()).abs().amax().double()
+    a = _amplitudes(_powers(samples, peak, frames), (frames.bins, frames.frames(samples.shape[-1])))
+    run = _explained(a, components, divergence, iterations, seed, watch)
+    z, energy = _loudest_first(_powers(samples, peak, frames), run.state.z)
     of = _grouped(z, COSTS[divergence][1], group, frames, rate)
     of = _numbered(of, energy) if group != HARMONIC_PERCUSSIVE else of
     names = _names(group, max(of) + 1)
-    masks = _masks(z, of, len(names))
-    sounds = torch.stack([frames.inverse(X * mask, samples.shape[-1]) * peak for mask in masks])
     found = _described(z, energy, of, frames, rate)
     p = shares(z)
     return Parts(
-        sounds=like(sounds, x),
+        each=Sounds(samples, peak, frames, z, tuple(of), len(names), like(torch.empty(0), x)),
         names=names,
         components=found,
         rate=rate,
@@ -156,15 +161,12 @@ def parts(
             "seed": seed,
             "stft": show(frames),
         },
-        costs=[cost for *_, cost in run.costs],
-        converged=converged(run.costs),
-        iterations=iterations,
-        seconds=time.perf_counter() - began,
         diagnostics={"components": [one._asdict() for one in found]},
         notes=[*_empty(found, names), *run.notes()],
         spectra=like(p.f[0], x),
         activations=like(z.H[0] * z.B[0].sum(0).unsqueeze(-1), x),
         stft=frames,
+        **run.told(began, iterations),
     )
 
 
@@ -187,21 +189,33 @@ def _check_wishes(x: Tensor, components: int, group: Group, divergence: str, stf
         raise OtowakeError("One component cannot be both harmonic and percussive; ask for 2 or more, 40 are usual.")
 
 
+def _powers(samples: Tensor, peak: Tensor, stft: Stft) -> Iterator[Float[Tensor, "f _"]]:
+    return (X.abs().square().mean(0) for X in blocks(samples, peak, stft))
+
+
+def _amplitudes(powers: Iterable[Float[Tensor, "f _"]], shape: tuple[int, int]) -> Float[Tensor, "f t"]:
+    """Of mean power 1."""
+    v = joined(powers, shape)
+    return v.sqrt().div_(v.mean().sqrt()).to(torch.float32)
+
+
 def _explained(
-    v: Float[Tensor, "f t"], components: int, divergence: str, iterations: int, seed: int, watch: Watch | None
+    a: Float[Tensor, "f t"], components: int, divergence: str, iterations: int, seed: int, watch: Watch | None
 ) -> Run:
     b, power = COSTS[divergence]
-    a = v.sqrt() / v.mean().sqrt()
     method = Separator(Nmf(components, norm=1), Observed(Beta(b), power_of_v=power))
-    return watched(method, a.to(torch.float32).unsqueeze(0), seed, iterations, watch, "taking apart")
+    return watched(method, a.unsqueeze(0), seed, iterations, watch, "taking apart")
 
 
-def _loudest_first(v: Float[Tensor, "f t"], z: NmfState) -> tuple[NmfState, Float[Tensor, " k"]]:
+def _loudest_first(powers: Iterable[Float[Tensor, "f _"]], z: NmfState) -> tuple[NmfState, Float[Tensor, " k"]]:
     """The state in double precision, and each component's share of the energy: sum_ft v b h / r."""
     B, H, e = (part.double() for part in z)
-    energy = ((v / (B @ H + e)) @ H.mT * B).sum(-2)[0] / v.sum()
+    energy, whole = torch.zeros(B.shape[-1], dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+    for v, h in zip(powers, H[0].split(FRAMES, -1), strict=True):
+        energy += ((v / (B[0] @ h + e[0])) @ h.mT * B[0]).sum(0)
+        whole += v.sum()
     order = energy.argsort(descending=True, stable=True)
-    return NmfState(B[..., order], H[..., order, :], e), energy[order]
+    return NmfState(B[..., order], H[..., order, :], e), energy[order] / whole
 
 
 def _grouped(z: NmfState, power: float, group: Group, stft: Stft, rate: int) -> list[int]:
@@ -218,16 +232,6 @@ def _numbered(of: Sequence[int], energy: Tensor) -> list[int]:
     """The same groups, the loudest first."""
     loud = torch.zeros(max(of) + 1, dtype=energy.dtype).index_add_(0, torch.tensor(of), energy)
     return loud.argsort(descending=True, stable=True).argsort()[torch.tensor(of)].tolist()
-
-
-def _masks(z: NmfState, of: Sequence[int], groups: int) -> Iterator[Float[Tensor, "f t"]]:
-    """Each group's share of the model; the floor is shared out equally, so that masks add up to 1."""
-    B, H, e = (part[0] for part in z)
-    r = B @ H + e
-    group = torch.tensor(of)
-    for one in range(groups):
-        mine = group == one
-        yield (B[:, mine] @ H[mine] + e * (int(mine.sum()) / len(of))) / r
 
 
 def _described(z: NmfState, energy: Tensor, of: Sequence[int], stft: Stft, rate: int) -> list[Component]:

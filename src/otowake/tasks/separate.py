@@ -15,7 +15,6 @@ from torch import Tensor
 
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Method
-from otowake.core.run import converged
 from otowake.linalg.safe import SUM_RESIDUE
 from otowake.recipes import Recipe
 from otowake.signal.stft import Stft
@@ -125,13 +124,10 @@ def separate(
             "reference": reference,
             "device": where,
         },
-        costs=[cost for *_, cost in run.costs],
-        converged=converged(run.costs),
-        iterations=total * seeds,
-        seconds=time.perf_counter() - began,
         diagnostics={**ready.diagnostics, "proved_monotone": built.proved, **run.diagnostics()},
         notes=[*ready.notes, *run.notes()],
         state=run.state,
+        **run.told(began, total * seeds),
     )
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from otowake.core.errors import OtowakeError
-from otowake.core.run import converged
 from otowake.signal.pitch import name, number
 from otowake.signal.stft import Stft
 from otowake.spec import show
@@ -108,10 +107,6 @@ def transcribe(
             "seed": seed,
             "stft": show(pitched.stft),
         },
-        costs=[cost for *_, cost in pitched.run.costs],
-        converged=converged(pitched.run.costs),
-        iterations=iterations,
-        seconds=time.perf_counter() - began,
         diagnostics={voice: sum(note.voice == voice for note in score) for voice in pitched.voices()},
         notes=[
             *(note for one in spectra for note in one.notes),
@@ -119,6 +114,7 @@ def transcribe(
             *([] if score else ["No note was heard; a higher sensitivity or a wider range may help."]),
         ],
         pitched=pitched,
+        **pitched.run.told(began, iterations),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from otowake.signal.pitch import hertz, name
+from otowake.tasks.drawing.figure import minus
 from otowake.tasks.notes.edits import Part, Plan
 from otowake.tasks.notes.selection import Sounding
 
@@ -44,7 +45,7 @@ def _result(axes: Any, note: Sounding, part: Part, wordy: bool) -> None:
     if part.semitones:
         _box(axes, note, 0.0, GONE, "")
         words.insert(0, f"{part.semitones:+.3g}")
-    _box(axes, note, part.semitones, SEEN, ", ".join(words).replace("-", "\N{MINUS SIGN}") if wordy else "")
+    _box(axes, note, part.semitones, SEEN, minus(", ".join(words)) if wordy else "")
 
 
 def _box(axes: Any, note: Sounding, semitones: float, colour: str, words: str) -> None:

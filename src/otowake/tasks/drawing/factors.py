@@ -12,17 +12,20 @@ import numpy as np
 from jaxtyping import Float
 
 from otowake.signal.stft import Stft
-from otowake.tasks.pictures import COLUMNS, FAINT, LOWEST, TEXT, frequency_axis, heading, new_figure, save, time_axis
+from otowake.tasks.drawing.axes import frequency_axis, frequency_edges, time_axis
+from otowake.tasks.drawing.figure import FAINT, LINE, TEXT, WIDTH, heading, new_figure, placed, save
+from otowake.tasks.drawing.levels import COLUMNS
 
-COLOURS = ("#3b528b", "#d1603d", "#2a9d6f", "#8e4b9e", "#b8860b", "#1f8fb3", "#a23b52", "#6b7a2a", "#555555", "#c06fb0")
+COLOURS = (LINE, "#d1603d", "#2a9d6f", "#8e4b9e", "#b8860b", "#1f8fb3", "#a23b52", "#6b7a2a", "#555555", "#c06fb0")
+POINTS = 400  # of a spectrum
 DEPTH = 50.0  # decibels that a row of spectra is high
-WIDTH, NUMBERS, NAMES, GAP, RIGHT, TOP, BOTTOM = 10.0, 0.45, 1.25, 0.25, 0.2, 0.4, 0.55  # inches
+NUMBERS, NAMES, GAP, RIGHT, TOP, BOTTOM = 0.45, 1.25, 0.25, 0.2, 0.4, 0.55  # inches
 SPECTRA = 3.2  # inches of the left half
 TALL, SHORT, HIGHEST = 0.55, 0.16, 12.0  # inches a row, and of all rows, as far as rows of `SHORT` allow it
 MOST = 60.0  # inches of all rows of hundreds of components
 
 
-def draw(
+def factors(
     path: str | PathLike[str],
     spectra: Float[np.ndarray, "f k"],
     activations: Float[np.ndarray, "k t"],
@@ -70,9 +73,8 @@ def draw(
 
 def _halves(figure: Any, tall: float, margin: float) -> list[Any]:
     """The axes of spectra and of activations."""
-    width, height = figure.get_size_inches()
-    places = ((margin, SPECTRA), (margin + SPECTRA + GAP, width - margin - SPECTRA - GAP - RIGHT))
-    axes = [figure.add_axes((x / width, BOTTOM / height, w / width, tall / height)) for x, w in places]
+    places = ((margin, SPECTRA), (margin + SPECTRA + GAP, WIDTH - margin - SPECTRA - GAP - RIGHT))
+    axes = [placed(figure, x, BOTTOM, width, tall) for x, width in places]
     for one in axes:
         one.spines[["top", "right", "left"]].set_visible(False)
         one.tick_params(left=False)
@@ -82,9 +84,8 @@ def _halves(figure: Any, tall: float, margin: float) -> list[Any]:
 def _levels(spectra: Float[np.ndarray, "f k"], rate: int) -> tuple[Any, Any]:
     """log2 of hertz, and 0 to 1 of `DEPTH`: the loudest bin between neighbouring points, or what lies between bins."""
     bins = len(spectra)
-    top = rate / 2
-    edges = np.geomspace(min(LOWEST, top / 8), top, 401)
-    position = edges / top * (bins - 1)
+    edges = frequency_edges(rate, POINTS)
+    position = edges / (rate / 2) * (bins - 1)
     first, last = np.floor(position[:-1]).astype(int), np.ceil(position[1:]).astype(int)
     middle = np.sqrt(position[:-1] * position[1:])
     rows = np.stack([np.interp(middle, np.arange(bins), column) for column in spectra.T], 1)

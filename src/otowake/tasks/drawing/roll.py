@@ -14,8 +14,10 @@ from jaxtyping import Float
 
 from otowake.signal.pitch import hertz, name
 from otowake.signal.stft import Stft
+from otowake.tasks.drawing.axes import time_axis
+from otowake.tasks.drawing.figure import FAINT, TEXT, WIDTH, heading, new_figure, placed, save
+from otowake.tasks.drawing.levels import column_width, decibels, loudest
 from otowake.tasks.notes.onsets import Note
-from otowake.tasks.pictures import COLUMNS, FAINT, SILENCE, TEXT, WIDTH, heading, new_figure, pieces, save, time_axis
 
 COLOURS = ("#d1495b", "#00798c", "#e0a100", "#6a4c93", "#3a7d44", "#c05a00", "#2a5caa", "#8d6e63")
 BLACK = {1, 3, 6, 8, 10}  # keys of a piano, from C
@@ -49,7 +51,7 @@ def piano_roll(
     height = TOP + tall + BOTTOM
     figure = new_figure(WIDTH, height)
     across = WIDTH - LEFT - RIGHT
-    axes = figure.add_axes((LEFT / WIDTH, BOTTOM / height, across / WIDTH, tall / height))
+    axes = placed(figure, LEFT, BOTTOM, across, tall)
     levels = SHADE * np.round(_levels(sound, rate, low, high) / SHADE)
     axes.imshow(
         levels, cmap="Greys", vmin=levels.max() - RANGE, vmax=levels.max() + 15, origin="lower", aspect="auto",
@@ -69,17 +71,14 @@ def _levels(sound: Float[np.ndarray, "samples"], rate: int, low: int, high: int)
     """Decibels at each quarter of a semitone, the loudest frame of each column."""
     n_fft = 2 ** max(6, round(np.log2(rate * 0.093)))
     stft = Stft(n_fft, n_fft // 8)
-    width = max(stft.hop, -(-len(sound) // COLUMNS))
     rows = hertz(low - 0.5) * 2.0 ** ((np.arange((high - low + 1) * STEPS) + 0.5) / STEPS / 12)
     at = np.minimum(rows * n_fft / rate, stft.bins - 1)
     below = np.minimum(at.astype(int), stft.bins - 2)
-    picture = np.zeros((len(rows), -(-len(sound) // width)), dtype=np.float32)
-    for centres, magnitude in pieces(sound, stft):
-        heard = (magnitude[:, below] * (1 - (at - below)) + magnitude[:, below + 1] * (at - below)).T
-        for column in np.unique(centres // width):
-            here = heard[:, centres // width == column].max(1)
-            picture[:, column] = np.maximum(picture[:, column], here)
-    return 20.0 * np.log10(np.maximum(picture, SILENCE))
+
+    def seen(bins: Any) -> Any:
+        return bins[:, below] * (1 - (at - below)) + bins[:, below + 1] * (at - below)
+
+    return decibels(loudest(sound, stft, column_width(len(sound), stft), len(rows), seen))
 
 
 def _bars(axes: Any, notes: Sequence[Note], inches: float) -> None:
