@@ -1,19 +1,19 @@
 """Plug-and-play demixing: any penalty, mask or denoiser as the source model, by splitting the problem in two.
 
-Model    y_ft = W_f Q_f x_ft,   Q_f = (X_f X_f^H)^(-1/2): whitened, so that every singular value of Q X is 1
+Model    y_ft = W_f x_ft of the whitened mixture X <- (X X^H)^(-1/2) X, bin by bin: all singular values of X are 1
 Cost     sum_q P_q(Y) - sum_f log|det W_f|;  masks belong to no cost: what is told of them is how far they are from rest
-Prox     of -a log|det W|: singular values s <- (s + sqrt(s^2 + 4 a)) / 2
-Pds      W~ <- prox_a( W - a sum_q D_q X^H ),   Z_q = D_q + (2 W~ - W) X,   D~_q <- Z_q - shrink_q(Z_q),   a = 1 / (Q penalties)
-         then W, D a part of the way (`relax`) to W~, D~
-Admm     W <- [ (V - U) + sum_q (Z_q - D_q) X^H ] / (1 + Q);   V <- prox_{1/rho}(W + U),   Z_q <- shrink_q(W X + D_q),
-         U <- U + W - V,   D_q <- D_q + W X - Z_q
+Prox     of -a log|det W|: singular values s <- (s + sqrt(s^2 + 4 a)) / 2;  shrink_q: of P_q, or a mask
+Pds      W~ <- prox_a( W - a sum_q D_q X^H ),  Z_q = D_q + (2 W~ - W) X,  D~_q <- Z_q - shrink_q(Z_q),  1 / a penalties
+         then W, D go a part of the way (`relax`) to W~, D~
+Admm     W <- [ (V - U) + sum_q (Z_q - D_q) X^H ] / (1 + penalties)
+         V <- prox_{1/rho}(W + U),  Z_q <- shrink_q(W X + D_q);   U <- U + W - V,  D_q <- D_q + W X - Z_q
 Rest     primal and dual residual, relative to what they compare: both are 0 where the method comes to rest
-Images   by projection back, as all demixing here
+Images   by projection back, as of all demixing here
 
 -log|det| is not convex: no step is proved to descend.  Inactive bins and those of lower rank keep W = I.
 
-Source   Yatabe & Kitamura 2018 (PDS), algorithm 1; 2019 (masks); ADMM: Boyd et al. 2011, section 3; residuals: Goldstein,
-         Li, Yuan 2015.  Whitening by bin in place of a spectral norm: docs/papers/proximal.md.
+Source   Yatabe & Kitamura 2018 (PDS), algorithm 1; 2019 (masks).  ADMM: Boyd et al. 2011, section 3.  Residuals:
+         Goldstein, Li, Yuan 2015.  Whitening bin by bin in place of a spectral norm: docs/papers/proximal.md.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,9 +25,9 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from otowake.core.errors import OtowakeError
-from otowake.core.types import Cost, Covariance, Demixer, Gain, Images, Live, Mixture, Spec
+from otowake.core.types import Cost, Covariance, Demixer, Images, Live, Mixture, Spec
 from otowake.linalg.safe import divide, tiny
-from otowake.ops import abs2, demixed
+from otowake.ops import demixed
 from otowake.source.shrink import Group, Shrink
 from otowake.spatial.projection import projected_images
 from otowake.spatial.rank import covariance, full_rank_bins
@@ -55,7 +55,7 @@ class AdmmState(NamedTuple):
 
 
 class ProximalState(NamedTuple):
-    """p: of the splitting;  Q: whitening *b f m m;  live: *b f;  price: of each penalty;  gap: primal and dual residual."""
+    """p: of the splitting;  Q: whitening *b f m m;  live: *b f;  price: of the penalties;  gap: both residuals."""
 
     p: Any
     Q: Covariance
@@ -84,15 +84,13 @@ class Pds:
     def step(self, X: Mixture, p: PdsState, shrunk: Shrunk) -> tuple[PdsState, Tensor]:
         W, D = p
         a = 1 / D.shape[-4]
-        pull = _adjoint(D.sum(-4), X)
-        near = toward_log_det(W - a * pull, a)
-        drawn = demixed(X, 2 * near - W)
-        over = D + drawn.unsqueeze(-4)
-        new = over - shrunk(over, 1.0)
-        change = new - D
+        near = toward_log_det(W - a * _adjoint(D.sum(-4), X), a)
+        over = D + demixed(X, 2 * near - W).unsqueeze(-4)
+        change = over - shrunk(over, 1.0) - D
+        del over
         primal = (W - near) / a + _adjoint(change.sum(-4), X)
         dual = demixed(X, near - W).unsqueeze(-4) - change
-        gap = torch.stack([_ratio(primal, pull, 3), _ratio(dual, demixed(X, near).unsqueeze(-4), 4)], -1)
+        gap = torch.stack([_ratio(primal, near / a, 3), _ratio(dual, demixed(X, near).unsqueeze(-4), 4)], -1)
         return PdsState(W + self.relax * (near - W), D + self.relax * change), gap
 
 
@@ -134,7 +132,7 @@ class Proximal:
     """Demixing by what each source is drawn to.
 
     Args:
-        shrinks: penalties, masks or both, all of which count (`Group()`, `Sparse()`, `LowRank()`, `Harmonic()`, `Mask`).
+        shrinks: penalties, masks or both, and all count: `Group()`, `Sparse()`, `LowRank()`, `Harmonic()`, `Mask(of)`.
         splitting: `Pds()` or `Admm()`.
         tolerance: at rest when both residuals are below; 0 never stops.
     """
@@ -167,8 +165,8 @@ class Proximal:
         return ProximalState(p, Q, live, self._prices(Y, live), X.real.new_ones((*X.shape[:-3], 2)))
 
     def _prices(self, Y: Mixture, live: Live) -> Float[Tensor, "*b q"]:
-        """So that each penalty, at the start, is what it is where scaling W pays no more: the number of rows of W."""
-        rows = live.sum(-1) * Y.shape[-3]
+        """So that all penalties, at the start, add up to the number of rows of W: where scaling W pays no more."""
+        rows = live.sum(-1) * Y.shape[-3] / len(self.shrinks)
         paid = [shrink.cost(Y) for shrink in self.shrinks]
         one = torch.ones_like(rows, dtype=Y.real.dtype)
         prices = [one if c is None else shrink.weight * divide(rows, c) for shrink, c in zip(self.shrinks, paid)]
@@ -177,10 +175,10 @@ class Proximal:
     def step(self, X: Mixture, s: ProximalState) -> ProximalState:
         level = torch.linalg.inv_ex(s.p.W @ s.Q).inverse[..., 0, :].abs().mT.unsqueeze(-1)
 
-
         def shrunk(Z: Duals, a: float) -> Duals:
             parts = zip(self.shrinks, Z.unbind(-4), (a * s.price).unbind(-1), strict=True)
-            return torch.stack([one.shrink(z, size[..., None, None, None], level) for one, z, size in parts], -4)
+            each = [one.shrink(z, size[..., None, None, None], level) for one, z, size in parts]
+            return torch.stack(each, -4) if len(each) > 1 else each[0].unsqueeze(-4)
 
         p, gap = self.splitting.step(_white(X, s.Q, s.live), s.p, shrunk)
         eye = torch.eye(X.shape[-3], dtype=X.dtype, device=X.device)
@@ -205,10 +203,32 @@ class Proximal:
         return self.images(X, s, (0,))[..., 0, :, :]
 
 
+class _TowardLogDet(torch.autograd.Function):
+    """W -> U h(s) V^H with h = (s + sqrt(s^2 + 4 a)) / 2.
+
+    The derivative by hand: that of an SVD divides by differences of singular values, which are all equal at the start.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, W: Demixer, a: float) -> Demixer:
+        U, s, Vh = torch.linalg.svd(W)
+        root = torch.sqrt(s**2 + 4 * a)
+        ctx.save_for_backward(U, s, Vh, root)
+        return (U * ((s + root) / 2).unsqueeze(-2)) @ Vh
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        U, s, Vh, root = ctx.saved_tensors
+        G = U.mH @ grads[0] @ Vh.mH
+        sums, roots = (x.unsqueeze(-1) + x.unsqueeze(-2) for x in (s, root))
+        even = (G + G.mH) / 4 * (1 + sums / roots)
+        odd = (G - G.mH) / 4 * (1 + roots / sums.clamp_min(tiny(sums)))
+        return U @ (even + odd) @ Vh, None
+
+
 def toward_log_det(W: Demixer, a: float) -> Demixer:
     """The minimum over W' of |W' - W|^2 / 2 - a log|det W'|: W' - W = a W'^-H."""
-    U, s, Vh = torch.linalg.svd(W)
-    return (U * ((s + torch.sqrt(s**2 + 4 * a)) / 2).unsqueeze(-2)) @ Vh
+    return _TowardLogDet.apply(W, a)
 
 
 def whitening(C: Covariance, live: Live) -> Covariance:
@@ -220,7 +240,7 @@ def whitening(C: Covariance, live: Live) -> Covariance:
 
 def _white(X: Mixture, Q: Covariance, live: Live) -> Mixture:
     """Q X, and nothing in bins that are not live."""
-    return demixed(X, Q) * live[..., None, :, None]
+    return demixed(X, Q * live[..., None, None])
 
 
 def _adjoint(D: Spec, X: Mixture) -> Demixer:
@@ -234,5 +254,5 @@ def _each(Y: Spec, penalties: int) -> Duals:
 
 def _ratio(a: Tensor, b: Tensor, inner: int) -> Float[Tensor, "*b"]:
     """|a| / |b| over the last `inner` axes."""
-    size_a, size_b = (abs2(x).flatten(-inner).sum(-1).sqrt() for x in (a, b))
+    size_a, size_b = (torch.linalg.vector_norm(x, dim=tuple(range(-inner, 0))) for x in (a, b))
     return size_a / size_b.clamp_min(tiny(size_b))

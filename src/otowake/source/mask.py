@@ -16,12 +16,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 
 from otowake.core.errors import OtowakeError
 from otowake.core.types import Gain, Spec
 from otowake.linalg.safe import mask_range
-from otowake.source.shrink import Step
+from otowake.source.shrink import SHRINKS, Shrink, Step
 
 Shares = Float[torch.Tensor, "*b n f t"]
 
@@ -53,7 +53,9 @@ class Mask:
         except OtowakeError:
             raise
         except Exception as error:
-            raise OtowakeError(f"The mask {name} failed: {type(error).__name__}: {error}; try it on its own.") from error
+            raise OtowakeError(
+                f"The mask {name} failed: {type(error).__name__}: {error}; try it on its own."
+            ) from error
         if not isinstance(M, torch.Tensor) or M.is_complex() or M.shape != Z.shape:
             got = tuple(M.shape) if isinstance(M, torch.Tensor) else type(M).__name__
             kind = "complex numbers of " if isinstance(M, torch.Tensor) and M.is_complex() else ""
@@ -97,14 +99,22 @@ class Harmonic:
 
     def shares(self, Z: Spec) -> Shares:
         """M of sources at the reference's scale."""
+        enhanced = torch.stack([self.enhanced(z) for z in Z.unbind(-3)], -3)
+        share = torch.softmax(2 * enhanced, -3)
+        return share ** (1 / Z.shape[-3] if self.gamma is None else self.gamma)
+
+    def enhanced(self, Z: Complex[torch.Tensor, "*b f t"]) -> Float[torch.Tensor, "*b f t"]:
+        """xi + mu: the log spectrum of what stands out of one source's cepstrum."""
         F = Z.shape[-2]
         n = 2 * (F - 1)
         log = torch.log(Z.abs() + self.eps)
         mu = log.mean(-2, keepdim=True)
-        nu = torch.fft.irfft((log - mu).to(Z.dtype), n, dim=-2)[..., :F, :]
+        nu = torch.fft.irfft(log - mu, n, dim=-2)[..., :F, :]
         s = nu.abs().clamp_max(1)
         for _ in range(self.kappa):
             s = (1 - torch.cos(math.pi * s)) / 2
-        xi = torch.fft.irfft((s * nu).to(Z.dtype), n, dim=-2)[..., :F, :] * n
-        share = torch.softmax(2 * (xi + mu), -3)
-        return share ** (1 / Z.shape[-3] if self.gamma is None else self.gamma)
+        return torch.fft.irfft(s * nu, n, dim=-2)[..., :F, :] * n + mu
+
+
+DRAWN: dict[str, Shrink] = {**SHRINKS, "harmonic": Harmonic()}
+"""Every penalty and mask by name."""

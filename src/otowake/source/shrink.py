@@ -17,9 +17,7 @@ from jaxtyping import Float
 
 from otowake.core.errors import OtowakeError
 from otowake.core.types import Cost, Gain, Spec
-from otowake.linalg.safe import divide
-from otowake.ops import abs2
-
+from otowake.linalg.safe import divide, rooted
 
 Step = Float[torch.Tensor, "*b 1 1 1"]
 
@@ -35,6 +33,9 @@ class Shrink(Protocol):
     def weight(self) -> float: ...
     def shrink(self, Z: Spec, a: Step, level: Gain) -> Spec: ...
     def cost(self, Z: Spec) -> Cost | None: ...
+
+
+Shrinks = tuple[Shrink, ...]
 
 
 def _checked(name: str, weight: float) -> None:
@@ -56,7 +57,7 @@ class Sparse:
         _checked("Sparse", self.weight)
 
     def shrink(self, Z: Spec, a: Step, level: Gain) -> Spec:
-        return Z * _kept(abs2(Z).sqrt(), a)
+        return Z * _kept(Z.abs(), a)
 
     def cost(self, Z: Spec) -> Cost:
         return Z.abs().sum((-3, -2, -1))
@@ -97,12 +98,12 @@ class LowRank:
 
     def shrink(self, Z: Spec, a: Step, level: Gain) -> Spec:
         values, vectors = torch.linalg.eigh(_gram(Z))
-        keep = _kept(values.clamp_min(0).sqrt(), a[..., 0])
+        keep = _kept(rooted(values, 0.5), a[..., 0])
         P = (vectors * keep.unsqueeze(-2)) @ vectors.mH
         return P @ Z if Z.shape[-2] <= Z.shape[-1] else Z @ P
 
     def cost(self, Z: Spec) -> Cost:
-        return torch.linalg.eigvalsh(_gram(Z)).clamp_min(0).sqrt().sum((-2, -1))
+        return rooted(torch.linalg.eigvalsh(_gram(Z)), 0.5).sum((-2, -1))
 
 
 def _kept(size: Float[torch.Tensor, "..."], a: Step) -> Float[torch.Tensor, "..."]:
@@ -112,7 +113,7 @@ def _kept(size: Float[torch.Tensor, "..."], a: Step) -> Float[torch.Tensor, "...
 
 def _frames(Z: Spec) -> Float[torch.Tensor, "*b n 1 t"]:
     """The size of every frame."""
-    return abs2(Z).sum(-2, keepdim=True).sqrt()
+    return torch.linalg.vector_norm(Z, dim=-2, keepdim=True)
 
 
 def _gram(Z: Spec) -> torch.Tensor:
