@@ -82,6 +82,25 @@ def test_nothing_else_changes(piano, words):
     np.testing.assert_allclose(change[1], 0.5 * change[0], atol=1e-12)
 
 
+@pytest.mark.parametrize("cut", [-0.01, 0.0, 0.01, 0.02, 0.04, 0.08])
+@pytest.mark.parametrize("edge", ["start", "end"])
+def test_nothing_else_changes_where_an_end_of_the_file_cuts_a_note(known, edge, cut):
+    """C4 and G4 begin together; the file begins, or ends, so many seconds after that, or 0.2 s more."""
+    onset, x = 4 * 60 / 108 + cut, music("piano", 4.0)
+    begin, end = (onset, onset + 0.8) if edge == "start" else (onset - 0.6, onset + 0.2)
+    piece = x[:, int(begin * PIANO) : int(end * PIANO)]
+    heard = hear(piece, PIANO, known, iterations=40)
+    for name, hertz in (("C4", 261.63), ("G4", G4)):
+        time = 0.1 if edge == "start" else end - begin - 0.05
+        words = f"{name}@{time:.3f}"
+        for edits in ([f"mute {words}"], [f"gain {words}=-6"], [f"gain {words}=6"]):
+            change = heard.edited(edits).samples - piece
+            size, _, far = spectrum(change, hertz)
+            assert decibels(change, piece) > -30  # it was found, and something was done
+            assert decibels(size[far], spectrum(piece, hertz)[0]) < -60
+            assert change[0, 0 if edge == "start" else -1] == 0
+
+
 def test_a_transposed_note_adds_only_itself(piano):
     x, heard = piano
     result = heard.edited(["transpose G4@2.3=1"]).samples - heard.edited(["mute G4@2.3"]).samples

@@ -19,7 +19,7 @@ def make(out: Path) -> dict[str, str]:
     alone = {name: part.samples[0] / np.sqrt((part.samples[0] ** 2).mean()) / 20 for name, part in parts.items()}
     scales = {name: otowake.read(MUSIC / f"{name}-scale.flac") for name in NAMES}
     known = {name: otowake.learn(scale.samples, rate, names=[name], iterations=200) for name, scale in scales.items()}
-    rows = [("known by its scale", "with", "plain", "penalty, weight found", "the rest", "weight")]
+    rows = [("known by its scale", "with", "plain", "penalty, weights found", "the rest", "heaviest weight")]
     for target, other in permutations(NAMES, 2):
         x = (alone[target] + alone[other])[None]
         truth = np.stack([alone[target], alone[other]])

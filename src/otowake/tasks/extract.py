@@ -7,13 +7,14 @@ Model    |x_ft| ~ sum_k f_fk g_kt + sum_l h_fl u_lt: F known and kept; H, U, G f
 Mask     FG / (FG + HU), one for all channels; |x| is the root of the mean power of the channels
 Weight   mu = weight F T / (K L) for F bins, T frames, K known and L new spectra, |x| having mean 1: the same weight
          suits long recordings and short ones.  "auto": of angles, heavier and heavier ones are tried as long as the
-         misfit is at most `SLACK` times that without a penalty; of products, one usual weight
+         misfit is at most `SLACK` times that without a penalty, and the mask is the mean of theirs, the one without a
+         penalty among them; of products, one usual weight
 
 Source   Smaragdis, Raj, Shashanka 2007; Kitamura et al. 2014; the rule: docs/decisions/0010-weight.md
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -66,7 +67,7 @@ class Extraction(Result):
         rate: samples a second.
         method, why: which penalty, and with what weight.
         settings: every parameter in effect, JSON-able.
-        costs: of the run that was taken: before the first and after each iteration, in nats.
+        costs: of the run of the heaviest weight that was taken: before the first and after each iteration, in nats.
         converged: whether the last tenth of the iterations brought less than 1 % of the descent.
         iterations, seconds: how many and how long, all weights that were tried included.
         diagnostics: the weights that were tried and their misfits, the target's share: JSON-able.
@@ -145,19 +146,19 @@ def extract(
     bins = _bins(rate, bases)
     a = amplitudes(X[..., :bins, :].abs().square().mean(0).sqrt()).to(where)
     starts = Starts(iterations, seed, seeds)
-    fit, tried = _fitted(a, _heard(bases, bins).to(where), method, weight, rest_bases, starts, watch)
-    mask = torch.zeros(X.shape[-2:], dtype=torch.float64)
-    mask[:bins] = _share(fit).cpu()
-    found = bases.stft.inverse(X * mask, heard.shape[-1]) * peak
+    taken, tried = _fitted(a, _heard(bases, bins).to(where), method, weight, rest_bases, starts, watch)
+    fit = taken[-1]
+    found = bases.stft.inverse(X * _mask(taken, X.shape[-2:]), heard.shape[-1]) * peak
     target = torch.from_numpy(resampled(found.numpy(), bases.rate, rate, samples.shape[-1]))
     return Extraction(
         target=like(target, x),
         rest=like(samples - target, x),
         rate=rate,
         method=method,
-        why=_why(bases, method, fit.weight, weight),
+        why=_why(bases, method, [one.weight for one in taken], weight),
         settings={
             "weight": fit.weight,
+            "weights": [one.weight for one in taken],
             "weight_asked": weight,
             "rest_bases": rest_bases,
             "iterations": iterations,
@@ -195,16 +196,16 @@ def _check_wishes(
 
 def _fitted(
     a: Mixture, B: Tensor, method: str, weight: float | str, rest_bases: int, starts: Starts, watch: Watch | None
-) -> tuple[Fit, list[Fit]]:
-    """The fit that is taken, and all that were tried: of "auto" the last before the misfit is too large."""
+) -> tuple[list[Fit], list[Fit]]:
+    """The fits that are taken, and all that were tried: of "auto" all before the misfit is too large."""
     weights = _weights(method, weight)
     tried: list[Fit] = []
     for one in weights:
         ahead = _ahead(watch, len(tried) * starts.iterations, len(weights) * starts.iterations)
         tried.append(_fit(a, B, method, one, rest_bases, starts, ahead))
         if tried[-1].misfit > SLACK * tried[0].misfit:
-            return tried[-2], tried
-    return tried[-1], tried
+            return tried[:-1], tried
+    return tried, tried
 
 
 def _weights(method: str, weight: float | str) -> tuple[float, ...]:
@@ -242,10 +243,13 @@ def _ahead(watch: Watch | None, done: int, total: int) -> Watch | None:
     return lambda tick: watch(Progress(tick.iteration + done, total, *tick[2:]))
 
 
-def _share(fit: Fit) -> Float[Tensor, "f t"]:
-    """FG / (FG + HU) in double precision."""
-    r = fit.method.source.psd(fit.run.state.z).double()
-    return r[0] / r.sum(0)
+def _mask(taken: list[Fit], shape: Sequence[int]) -> Float[Tensor, "f t"]:
+    """The mean of FG / (FG + HU) over the fits, in double precision; 0 in bins above theirs."""
+    mask = torch.zeros(*shape, dtype=torch.float64)
+    for fit in taken:
+        r = fit.method.source.psd(fit.run.state.z).double()
+        mask[: r.shape[-2]] += (r[0] / r.sum(0)).cpu() / len(taken)
+    return mask
 
 
 def _bins(rate: int, bases: Bases) -> int:
@@ -272,9 +276,11 @@ def _rate_notes(rate: int, bases: Bases) -> Iterator[str]:
         yield f"The bases have {bases.rate} Hz, the mixture {rate} Hz: it was analysed at {bases.rate} Hz."
 
 
-def _why(bases: Bases, method: str, weight: float, asked: float | str) -> str:
+def _why(bases: Bases, method: str, weights: list[float], asked: float | str) -> str:
     spectra = f"{bases.B.shape[1]} learned spectra"
     if method == "plain":
         return f"{spectra}, no penalty"
+    if len(weights) > 1:
+        return f"{spectra}, mean of {len(weights)} weights from {weights[0]:g} to {weights[-1]:g} (found by the misfit)"
     how = "as asked for" if asked != "auto" else "found by the misfit" if method == "cosine" else "the usual one"
-    return f"{spectra}, weight {weight:g} ({how})"
+    return f"{spectra}, weight {weights[0]:g} ({how})"

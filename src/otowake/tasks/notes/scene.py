@@ -6,7 +6,8 @@ Model    a note's share of a bin is its model's, s = r_note / sum r,  r = (sum_k
 Output   x + sum over the touched notes of (edited - original),   original = iSTFT(s X)
          soloed: the sum of the edited ones;   edited: g original, or its partials moved (`signal/transpose.py`)
 
-Where no touched note sounds, 0 is added: the output is the input, bit for bit.  SHARP: docs/decisions/0012-notes.md
+Where no touched note sounds, 0 is added: the output is the input, bit for bit.  Where an end of the recording cuts a
+note, its change fades to 0: a cut is heard at all frequencies.  SHARP, EDGE: docs/decisions/0012-notes.md
 
 Source   Wiener masks: Fevotte, Bertin, Durrieu 2009, equation 29
 """
@@ -30,6 +31,7 @@ from otowake.tasks.notes.selection import Sounding
 
 SHARP = 2.0  # exponent of the models in a share: 1 amplitudes, 2 powers
 CENTS = 50.0  # a partial may be this far from its place
+EDGE = 0.45  # of a frame: an edit fades in this where an end of the recording cuts the note
 FADED = 0.003  # a note has ended where its course is below this share of its loudest
 
 Sound = Float[Tensor, "channels samples"]
@@ -129,14 +131,26 @@ def change(of: Scene, todo: Plan) -> Sound:
         weight = (0.0 if shifts else part.gain) - todo.rest
         if weight or shifts:
             start, y = sound(of, one)
-            _add(total, start, weight * y)
+            z = weight * y
             if shifts:
-                _add(
-                    total,
-                    start,
-                    part.gain * transposed(y, of.pitched.rate, hertz(float(one.note.pitch)), part.semitones),
-                )
+                z = z + part.gain * transposed(y, of.pitched.rate, hertz(float(one.note.pitch)), part.semitones)
+            _add(total, start, z * _uncut(of, one, start, z))
     return total
+
+
+def _uncut(of: Scene, one: Placed, start: int, y: Sound) -> Float[Tensor, " samples"]:
+    """What a note's sound is multiplied by: 1, and fades to 0 at an end of the recording that cuts it."""
+    stft, samples = of.pitched.stft, of.x.shape[-1]
+    at = torch.arange(start, start + y.shape[-1], dtype=y.dtype)
+    ends = []
+    if (one.frames.start + 1) * stft.hop < stft.n_fft:
+        ends.append(at)
+    if one.frames.stop * stft.hop > samples:
+        ends.append(samples - 1 - at)
+    w = torch.ones_like(at)
+    for away in ends:
+        w = w * (torch.pi / 2 * (away / (EDGE * stft.n_fft)).clamp(0, 1)).sin().square()
+    return w
 
 
 def _add(total: Sound, start: int, y: Float[Tensor, "channels _"]) -> None:
