@@ -13,7 +13,7 @@ Images   by projection back, as of all demixing here
 -log|det| is not convex: no step is proved to descend.  Inactive bins and those of lower rank keep W = I.
 
 Source   Yatabe & Kitamura 2018 (PDS), algorithm 1; 2019 (masks).  ADMM: Boyd et al. 2011, section 3.  Residuals:
-         Goldstein, Li, Yuan 2015.  Whitening bin by bin in place of a spectral norm: docs/papers/proximal.md.
+         Goldstein, Li, Yuan 2015.  Whitening bin by bin in place of a spectral norm: docs/papers/pds.md.
 """
 
 from collections.abc import Callable, Sequence
@@ -154,6 +154,11 @@ class Proximal:
     def settled(self, s: ProximalState) -> bool:
         """Whether it has come to rest."""
         return bool((s.gap < self.tolerance).all())
+
+    def reading(self, s: ProximalState) -> dict[str, float]:
+        """Both residuals, the largest of a batch."""
+        primal, dual = s.gap.flatten(0, -2).amax(0).tolist() if s.gap.ndim > 1 else s.gap.tolist()
+        return {"primal_residual": primal, "dual_residual": dual}
 
     def init(self, X: Mixture, seed: int = 0) -> ProximalState:
         C = covariance(X)

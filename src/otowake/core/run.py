@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from otowake.core.errors import OtowakeError
-from otowake.core.method import Method
+from otowake.core.method import Method, Restful
 from otowake.core.state import save_state, tensors
 from otowake.core.types import Cost, Mixture
 
@@ -40,8 +40,7 @@ class Tick:
     @property
     def settled(self) -> bool:
         """Whether the method says that it has come to rest; most cannot say."""
-        says = getattr(self.method, "settled", None)
-        return says is not None and says(self.state)
+        return isinstance(self.method, Restful) and self.method.settled(self.state)
 
 
 def iterate(method: Method, X: Mixture, state: Any = None, *, seed: int = 0, start: int = 0) -> Iterator[Tick]:

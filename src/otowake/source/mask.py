@@ -8,7 +8,7 @@ Harmonic   harmonic vector analysis: of the log spectrum's cepstrum keep what st
            v = exp(2 (xi + mu)),   M = (v / sum_n v)^gamma
 
 Source     Yatabe & Kitamura 2021 (harmonic vector analysis), equations 12-22; Yatabe & Kitamura 2019 (masks in place of
-           proximal operators).  |nu| in place of nu, which is the same up to 1: docs/papers/proximal.md.
+           proximal operators).  |nu| in place of nu, which is the same up to 1: docs/papers/pds.md.
 """
 
 import math
@@ -53,9 +53,8 @@ class Mask:
         except OtowakeError:
             raise
         except Exception as error:
-            raise OtowakeError(
-                f"The mask {name} failed: {type(error).__name__}: {error}; try it on its own."
-            ) from error
+            said = f"{type(error).__name__}: {error}"
+            raise OtowakeError(f"The mask {name} failed ({said}); try it on its own.") from error
         if not isinstance(M, torch.Tensor) or M.is_complex() or M.shape != Z.shape:
             got = tuple(M.shape) if isinstance(M, torch.Tensor) else type(M).__name__
             kind = "complex numbers of " if isinstance(M, torch.Tensor) and M.is_complex() else ""
