@@ -28,7 +28,7 @@ from otowake.core.errors import OtowakeError
 from otowake.core.types import Cost, Covariance, Demixer, Images, Live, Mixture, Spec
 from otowake.linalg.safe import divide, tiny
 from otowake.ops import demixed
-from otowake.source.shrink import Group, Shrink
+from otowake.source.shrink import Group, Shrink, norm
 from otowake.spatial.projection import projected_images
 from otowake.spatial.rank import covariance, full_rank_bins
 
@@ -85,12 +85,13 @@ class Pds:
         W, D = p
         a = 1 / D.shape[-4]
         near = toward_log_det(W - a * _adjoint(D.sum(-4), X), a)
-        over = D + demixed(X, 2 * near - W).unsqueeze(-4)
+        Y = demixed(X, near).unsqueeze(-4)
+        ahead = Y - demixed(X, W).unsqueeze(-4)
+        over = D + Y + ahead
         change = over - shrunk(over, 1.0) - D
         del over
         primal = (W - near) / a + _adjoint(change.sum(-4), X)
-        dual = demixed(X, near - W).unsqueeze(-4) - change
-        gap = torch.stack([_ratio(primal, near / a, 3), _ratio(dual, demixed(X, near).unsqueeze(-4), 4)], -1)
+        gap = torch.stack([_ratio(primal, near / a, 3), _ratio(ahead - change, Y, 4)], -1)
         return PdsState(W + self.relax * (near - W), D + self.relax * change), gap
 
 
@@ -259,5 +260,5 @@ def _each(Y: Spec, penalties: int) -> Duals:
 
 def _ratio(a: Tensor, b: Tensor, inner: int) -> Float[Tensor, "*b"]:
     """|a| / |b| over the last `inner` axes."""
-    size_a, size_b = (torch.linalg.vector_norm(x, dim=tuple(range(-inner, 0))) for x in (a, b))
+    size_a, size_b = (norm(x, tuple(range(-inner, 0))) for x in (a, b))
     return size_a / size_b.clamp_min(tiny(size_b))

@@ -20,7 +20,8 @@ from jaxtyping import Complex, Float
 
 from otowake.core.errors import OtowakeError
 from otowake.core.types import Gain, Spec
-from otowake.linalg.safe import mask_range
+from otowake.linalg.safe import mask_range, rooted
+from otowake.ops import abs2
 from otowake.source.shrink import SHRINKS, Shrink, Step
 
 Shares = Float[torch.Tensor, "*b n f t"]
@@ -106,7 +107,7 @@ class Harmonic:
         """xi + mu: the log spectrum of what stands out of one source's cepstrum."""
         F = Z.shape[-2]
         n = 2 * (F - 1)
-        log = torch.log(Z.abs() + self.eps)
+        log = torch.log(rooted(abs2(Z), 0.5) + self.eps)
         mu = log.mean(-2, keepdim=True)
         nu = torch.fft.irfft(log - mu, n, dim=-2)[..., :F, :]
         s = nu.abs().clamp_max(1)

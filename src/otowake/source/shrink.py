@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 
 from otowake.core.errors import OtowakeError
 from otowake.core.types import Cost, Gain, Spec
@@ -57,7 +57,7 @@ class Sparse:
         _checked("Sparse", self.weight)
 
     def shrink(self, Z: Spec, a: Step, level: Gain) -> Spec:
-        return Z * _kept(Z.abs(), a)
+        return Z * _kept(norm(Z.unsqueeze(-1), (-1,)), a)
 
     def cost(self, Z: Spec) -> Cost:
         return Z.abs().sum((-3, -2, -1))
@@ -113,7 +113,14 @@ def _kept(size: Float[torch.Tensor, "..."], a: Step) -> Float[torch.Tensor, "...
 
 def _frames(Z: Spec) -> Float[torch.Tensor, "*b n 1 t"]:
     """The size of every frame."""
-    return torch.linalg.vector_norm(Z, dim=-2, keepdim=True)
+    return norm(Z, (-2,), keepdim=True)
+
+
+def norm(Z: Complex[torch.Tensor, "..."], axes: tuple[int, ...], keepdim: bool = False) -> Float[torch.Tensor, "..."]:
+    """sqrt(sum |z|^2) over some of the last axes, by real numbers: torch's norm of complex ones is ten times slower."""
+    parts = torch.view_as_real(Z.resolve_conj().resolve_neg())
+    size = torch.linalg.vector_norm(parts, dim=(*(axis - 1 for axis in axes), -1), keepdim=keepdim)
+    return size.squeeze(-1) if keepdim else size
 
 
 def _gram(Z: Spec) -> torch.Tensor:
