@@ -10,7 +10,7 @@ from typing import Literal
 from otowake.complex_nmf import ComplexNmf
 from otowake.core.method import Divergence, Method
 from otowake.core.separator import Separator
-from otowake.core.wrap import Grouped, Started, Warm
+from otowake.core.wrap import Grouped, Groups, Started, Warm
 from otowake.divergence.beta import Beta
 from otowake.divergence.density import Density, Gauss, Laplace, Pooled
 from otowake.proximal import Pds, Proximal, Splitting
@@ -152,15 +152,21 @@ def auxiva(density: Density = Laplace(), demix: Demix = ip1) -> Method:  # noqa:
     takes="more",
     iterations=50,
 )
-def auxiva_plus(sources: int = 2, density: Density = Laplace(), demix: Demix = ip1) -> Method:  # noqa: B008
+def auxiva_plus(
+    sources: int = 2,
+    density: Density = Laplace(),  # noqa: B008
+    demix: Demix = ip1,
+    groups: Groups = (),
+) -> Method:
     """AuxIVA+: all outputs, grouped by how alike their activities are.
 
     Args:
         sources: how many groups.
         density: of a frame of a source: laplace, gauss (time-varying), t:NU or ggd:SHAPE.
         demix: the update of the demixing matrices: ip1, ip2, iss1, iss2 or ipa.
+        groups: auto, or the number of its source for each output, such as 1,2,1,2, when a first run has shown them.
     """
-    return Grouped(auxiva(density, demix), sources)
+    return Grouped(auxiva(density, demix), sources, groups or None)
 
 
 @_recipe(

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, get_type_hints
 
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Divergence
+from otowake.core.wrap import Groups
 from otowake.divergence.alphabeta import AlphaBeta, DualIs, Hellinger
 from otowake.divergence.beta import Beta
 from otowake.divergence.bregman import DualKl
@@ -79,7 +80,8 @@ def show(value: Any) -> str:
     if isinstance(value, Sum):
         return "+".join(map(show, value.parts))
     if isinstance(value, tuple):
-        return "+".join(map(show, value))
+        numbers = all(isinstance(one, int) for one in value)
+        return ",".join(str(one + 1) for one in value) or "auto" if numbers else "+".join(map(show, value))
     if isinstance(value, Values):
         return "values"
     for name, part in {**DEMIXES, **RULES, **STARTS, **_PLAIN}.items():
@@ -152,6 +154,10 @@ def _divergence(text: str) -> Divergence:
     return students_t(density.nu) if isinstance(density, StudentT) else density
 
 
+def _groups(text: str) -> Groups:
+    return () if text.strip().lower() == "auto" else tuple(int(number) - 1 for number in text.split(","))
+
+
 def _numbered(name: str, number: float, usual: float) -> str:
     return name if number == usual else f"{name}:{number:g}"
 
@@ -194,6 +200,7 @@ _KINDS: dict[Any, _Kind] = {
     Rule: _Kind(", ".join(RULES), lambda text: RULES[text.strip().lower()]),
     Start: _Kind(" or ".join(STARTS), lambda text: STARTS[text.strip().lower()]),
     Shrinks: _Kind(f"{', '.join(DRAWN)}, or a sum such as group+low-rank", _shrinks),
+    Groups: _Kind("auto, or a number from 1 for each output, such as 1,2,1,2", _groups),
     Splitting: _Kind("pds, pds:RELAX, admm or admm:RHO", _splitting),
     Demix: _Kind(", ".join(DEMIXES), lambda text: DEMIXES[text.strip().lower()]),
 }
