@@ -10,14 +10,17 @@ from typing import Literal
 from otowake.complex_nmf import ComplexNmf
 from otowake.core.method import Divergence, Method
 from otowake.core.separator import Separator
-from otowake.core.wrap import Grouped, Started, Warm
+from otowake.core.wrap import Grouped, Groups, Started, Warm
 from otowake.divergence.beta import Beta
 from otowake.divergence.density import Density, Gauss, Laplace, Pooled
+from otowake.proximal import Pds, Proximal, Splitting
 from otowake.signal.stft import Stft
 from otowake.source.flat import Flat
 from otowake.source.frame import Frame
+from otowake.source.mask import Harmonic
 from otowake.source.nmf import Nmf
 from otowake.source.partitioned import Partitioned
+from otowake.source.shrink import Group, Shrinks
 from otowake.source.start import Start, random
 from otowake.source.step import Rule, mm
 from otowake.spatial.consistent import Consistent
@@ -149,15 +152,21 @@ def auxiva(density: Density = Laplace(), demix: Demix = ip1) -> Method:  # noqa:
     takes="more",
     iterations=50,
 )
-def auxiva_plus(sources: int = 2, density: Density = Laplace(), demix: Demix = ip1) -> Method:  # noqa: B008
+def auxiva_plus(
+    sources: int = 2,
+    density: Density = Laplace(),  # noqa: B008
+    demix: Demix = ip1,
+    groups: Groups = (),
+) -> Method:
     """AuxIVA+: all outputs, grouped by how alike their activities are.
 
     Args:
         sources: how many groups.
         density: of a frame of a source: laplace, gauss (time-varying), t:NU or ggd:SHAPE.
         demix: the update of the demixing matrices: ip1, ip2, iss1, iss2 or ipa.
+        groups: auto, or the number of its source for each output, such as 1,2,1,2, when a first run has shown them.
     """
-    return Grouped(auxiva(density, demix), sources)
+    return Grouped(auxiva(density, demix), sources, groups or None)
 
 
 @_recipe(
@@ -231,3 +240,37 @@ def consistent_ilrma(stft: Stft = Stft(), bases: int = 4, demix: Demix = ip1, st
     """
     method = Separator(Nmf(bases), Consistent(Determined(demix, Gauss()), stft))
     return Started(method, Separator(Flat(), Determined(demix, Pooled(Laplace()))), start) if start else method
+
+
+@_recipe(
+    "Demixes by what the sources are drawn to, a penalty that is put in and taken out without new equations.",
+    "trying other ideas of what a source is: group is independent vector analysis, low-rank and harmonic have no other",
+    "K. Yatabe, D. Kitamura, Determined blind source separation via proximal splitting algorithm, 2018",
+)
+def pds(source: Shrinks = (Group(),), splitting: Splitting = Pds(), tolerance: float = 1e-3) -> Method:  # noqa: B008
+    """Plug-and-play demixing.
+
+    Args:
+        source: what sources are like: group (all bins of a frame together), low-rank, harmonic, sparse (which alone
+            leaves open which bin belongs to whom), or a sum such as group+sparse.
+        splitting: how the problem is split: pds, pds:RELAX (above 0, below 2) or admm, admm:RHO.
+        tolerance: it stops where both residuals are below; 0 never does.
+    """
+    return Proximal(source, splitting, tolerance)
+
+
+@_recipe(
+    "Demixes so that the harmonics of each source stand out: a mask of cepstra in place of a source model.",
+    "speech and single voices, where no more is known than that they have harmonics",
+    "K. Yatabe, D. Kitamura, Determined BSS based on time-frequency masking and its application to harmonic vector "
+    "analysis, 2021",
+)
+def hva(kappa: int = 1, splitting: Splitting = Pds(), tolerance: float = 1e-3) -> Method:  # noqa: B008
+    """Harmonic vector analysis.
+
+    Args:
+        kappa: how often small cepstra are made smaller.
+        splitting: how the problem is split: pds, pds:RELAX (up to 1 with masks) or admm, admm:RHO.
+        tolerance: it stops where both residuals are below; 0 never does.
+    """
+    return Proximal((Harmonic(kappa),), splitting, tolerance)

@@ -10,14 +10,18 @@ from typing import Any, NamedTuple, get_type_hints
 
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Divergence
+from otowake.core.wrap import Groups
 from otowake.divergence.alphabeta import AlphaBeta, DualIs, Hellinger
 from otowake.divergence.beta import Beta
 from otowake.divergence.bregman import DualKl
 from otowake.divergence.density import GGD, Cauchy, Density, Gauss, Laplace, StudentT
 from otowake.divergence.heavy import HeavyT, students_t
 from otowake.divergence.sum import Sum
+from otowake.proximal import Admm, Pds, Splitting
 from otowake.recipes import RECIPES, Recipe
 from otowake.signal.stft import Stft
+from otowake.source.mask import DRAWN
+from otowake.source.shrink import Shrink, Shrinks
 from otowake.source.start import STARTS, Start, Values
 from otowake.source.step import RULES, Rule
 from otowake.spatial.demix import DEMIXES, Demix
@@ -66,7 +70,7 @@ def parse_settings(chosen: Recipe, settings: Mapping[str, str]) -> dict[str, Any
         kind = _KINDS[_kind(chosen, key)]
         try:
             values[key] = kind.read(text)
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, TypeError):
             raise OtowakeError(f"{key}={text}: {chosen.name} takes {kind.words} there.") from None
     return values
 
@@ -75,6 +79,9 @@ def show(value: Any) -> str:
     """A part or number as the string that `parse_settings` reads."""
     if isinstance(value, Sum):
         return "+".join(map(show, value.parts))
+    if isinstance(value, tuple):
+        numbers = all(isinstance(one, int) for one in value)
+        return ",".join(str(one + 1) for one in value) or "auto" if numbers else "+".join(map(show, value))
     if isinstance(value, Values):
         return "values"
     for name, part in {**DEMIXES, **RULES, **STARTS, **_PLAIN}.items():
@@ -92,6 +99,13 @@ def show(value: Any) -> str:
         return type(value).__name__.lower()
     if isinstance(value, Stft):
         return f"{value.n_fft}/{value.hop}"
+    if isinstance(value, Pds):
+        return _numbered("pds", value.relax, Pds().relax)
+    if isinstance(value, Admm):
+        return _numbered("admm", value.rho, Admm().rho)
+    for name, part in DRAWN.items():
+        if type(part) is type(value):
+            return _numbered(name, value.weight, part.weight)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -140,6 +154,31 @@ def _divergence(text: str) -> Divergence:
     return students_t(density.nu) if isinstance(density, StudentT) else density
 
 
+def _groups(text: str) -> Groups:
+    return () if text.strip().lower() == "auto" else tuple(int(number) - 1 for number in text.split(","))
+
+
+def _numbered(name: str, number: float, usual: float) -> str:
+    return name if number == usual else f"{name}:{number:g}"
+
+
+def _shrinks(text: str) -> Shrinks:
+    return tuple(map(_shrink, text.strip().lower().split("+")))
+
+
+def _shrink(text: str) -> Shrink:
+    name, _, weight = text.partition(":")
+    part = DRAWN[name]
+    return type(part)(weight=float(weight)) if weight else part  # type: ignore[call-arg]
+
+
+def _splitting(text: str) -> Splitting:
+    name, _, number = text.strip().lower().partition(":")
+    if name == "pds":
+        return Pds(float(number or Pds().relax))
+    return {"admm": Admm}[name](float(number or Admm().rho))
+
+
 def _whole(text: str) -> int:
     return int(text.strip())
 
@@ -160,6 +199,9 @@ _KINDS: dict[Any, _Kind] = {
     ),
     Rule: _Kind(", ".join(RULES), lambda text: RULES[text.strip().lower()]),
     Start: _Kind(" or ".join(STARTS), lambda text: STARTS[text.strip().lower()]),
+    Shrinks: _Kind(f"{', '.join(DRAWN)}, or a sum such as group+low-rank", _shrinks),
+    Groups: _Kind("auto, or a number from 1 for each output, such as 1,2,1,2", _groups),
+    Splitting: _Kind("pds, pds:RELAX, admm or admm:RHO", _splitting),
     Demix: _Kind(", ".join(DEMIXES), lambda text: DEMIXES[text.strip().lower()]),
 }
 

@@ -123,7 +123,7 @@ def test_dual_kl_adds_to_nothing():
 
 
 def test_defaults_can_be_read_again():
-    for name in ("nmf", "ilrma", "auxiva"):
+    for name in ("nmf", "ilrma", "auxiva", "auxiva_plus", "pds", "hva"):
         chosen = recipe(name)
         shown = {p.name: p.default_text for p in describe(chosen)}
         assert {key: show(value) for key, value in parse_settings(chosen, shown).items()} == shown
@@ -148,3 +148,64 @@ def test_cauchy_nmf_by_name():
     settings = {"divergence": "dual-kl", "rule": "me"}
     with pytest.raises(OtowakeError, match="rule mm only"):
         otowake.separate(x, 8000, "nmf", sources=2, iterations=3, stft="256/64", settings=settings)
+
+
+# ---- what sources are drawn to, and who is who --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"source": "group+low-rank", "splitting": "admm:2"},
+        {"source": "harmonic+group:0.3", "splitting": "pds:0.7"},
+        {"source": "sparse", "splitting": "pds", "tolerance": "0.1"},
+    ],
+)
+def test_plug_and_play_by_name(settings):
+    x = np.random.default_rng(9).laplace(size=(2, 8000))
+    result = otowake.separate(x, 8000, "pds", iterations=5, stft="256/64", settings=settings)
+    assert {key: result.settings[key] for key in ("source", "splitting")} == {
+        key: settings[key] for key in ("source", "splitting")
+    }
+    np.testing.assert_allclose(result.sources.sum(0), x[0], atol=1e-9)
+    assert 0 <= result.diagnostics["primal_residual"] < 10
+    assert 0 <= result.diagnostics["dual_residual"] < 10
+
+
+@pytest.mark.parametrize("text", ["loud", "group:", "group:x", "harmonic:2", "group+", "admm:a"])
+def test_what_sources_cannot_be_drawn_to(text):
+    key = "splitting" if text.startswith("admm") else "source"
+    if text == "group:":
+        assert parse_settings(recipe("pds"), {key: text})
+        return
+    with pytest.raises(OtowakeError, match=f"{key}={text.replace('+', '.')}: pds takes"):
+        parse_settings(recipe("pds"), {key: text})
+
+
+def test_it_stops_at_rest_and_says_so():
+    rng = np.random.default_rng(10)
+    x = rng.laplace(size=(2, 2)) @ (rng.laplace(size=(2, 8000)) * np.repeat(rng.uniform(0, 1, (2, 40)), 200, 1))
+    result = otowake.separate(
+        x, 8000, "pds", iterations=500, stft="256/64", settings={"tolerance": 0.02, "source": "group:0.3"}
+    )
+    assert result.iterations < 500
+    assert result.converged
+    assert not result.notes
+    hurried = otowake.separate(x, 8000, "pds", iterations=12, stft="256/64")
+    assert not hurried.converged
+    assert "had not come to rest" in hurried.notes[0]
+
+
+def test_outputs_are_put_together_as_asked():
+    x = np.random.default_rng(11).laplace(size=(3, 8000))
+    alone = otowake.separate(x, 8000, "auxiva", iterations=5, stft="256/64").sources
+    result = otowake.separate(
+        x, 8000, "auxiva_plus", sources=2, iterations=5, stft="256/64", settings={"groups": "2,1,2"}
+    )
+    np.testing.assert_allclose(result.sources, [alone[1], alone[0] + alone[2]], atol=1e-9)
+    assert result.settings["groups"] == "2,1,2"
+    for groups, words in (("1,1,1", "each of the sources 1 to 2"), ("1,2", "2 groups were given for 3 outputs")):
+        with pytest.raises(OtowakeError, match=words):
+            otowake.separate(
+                x, 8000, "auxiva_plus", sources=2, iterations=1, stft="256/64", settings={"groups": groups}
+            )

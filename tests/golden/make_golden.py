@@ -30,6 +30,10 @@ CASES: dict[str, tuple[str, dict[str, str]]] = {
     "ilrma amplitude": ("ilrma", {"domain": "1"}),
     "ilrma shared": ("ilrma", {"shared": "8"}),
     "consistent_ilrma": ("consistent_ilrma", {}),
+    "pds": ("pds", {}),
+    "pds admm": ("pds", {"splitting": "admm"}),
+    "pds low-rank": ("pds", {"source": "low-rank"}),
+    "hva": ("hva", {}),
 }
 
 

@@ -15,9 +15,12 @@ from otowake.core.separator import Separator
 from otowake.core.wrap import Warm
 from otowake.divergence import DIVERGENCES
 from otowake.divergence.density import DENSITIES, Density, Pooled
+from otowake.proximal import Admm, Pds, Splitting
 from otowake.recipes import RECIPES
 from otowake.signal.stft import Stft
 from otowake.source import SOURCES
+from otowake.source.mask import DRAWN
+from otowake.source.shrink import Group, LowRank, Shrinks
 from otowake.source.start import STARTS, Start
 from otowake.source.step import RULES, Rule
 from otowake.spatial.demix import DEMIXES, GIP, Demix
@@ -91,6 +94,8 @@ _BY_TYPE: dict[Any, dict[str, Any]] = {
     Divergence: {**DIVERGENCES, **DENSITIES},
     Rule: dict(RULES),
     Start: dict(STARTS),
+    Shrinks: {**{name: (part,) for name, part in DRAWN.items()}, "group+low-rank": (Group(), LowRank())},
+    Splitting: {"pds:0.7": Pds(0.7), "admm": Admm(), "admm:2": Admm(2.0)},
 }
 _BY_NAME: dict[str, dict[str, Any]] = {
     "power": {"1": 1.0},

@@ -98,7 +98,7 @@ def test_pairings_on_two_hundred_problems(name):
 
 
 def test_what_is_not_proved_says_so():
-    assert {name for name, case in PLAIN.items() if not case.method.proved} == {"consistent_ilrma"}
+    assert {name for name, case in PLAIN.items() if not case.method.proved} == {"consistent_ilrma", "pds", "hva"}
 
 
 # ---- a single update of W -----------------------------------------------------------------------------------------

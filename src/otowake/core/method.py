@@ -113,6 +113,14 @@ class Method(Protocol):
 
 
 @runtime_checkable
+class Restful(Protocol):
+    """A method that can tell when it has come to rest, and how far it is from there."""
+
+    def settled(self, s: Any) -> bool: ...
+    def reading(self, s: Any) -> dict[str, float]: ...
+
+
+@runtime_checkable
 class SourceModel(Protocol):
     """How much power each sound may have in each bin: r = psd(z); penalty(z) is its own part of the cost."""
 

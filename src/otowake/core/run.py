@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from otowake.core.errors import OtowakeError
-from otowake.core.method import Method
+from otowake.core.method import Method, Restful
 from otowake.core.state import save_state, tensors
 from otowake.core.types import Cost, Mixture
 
@@ -37,6 +37,11 @@ class Tick:
         """Costs of different epochs are not comparable."""
         return self.method.epoch(self.state)
 
+    @property
+    def settled(self) -> bool:
+        """Whether the method says that it has come to rest; most cannot say."""
+        return isinstance(self.method, Restful) and self.method.settled(self.state)
+
 
 def iterate(method: Method, X: Mixture, state: Any = None, *, seed: int = 0, start: int = 0) -> Iterator[Tick]:
     """The start and then every step, without end.
@@ -55,11 +60,11 @@ def iterate(method: Method, X: Mixture, state: Any = None, *, seed: int = 0, sta
 
 
 def until(ticks: Iterable[Tick], *, steps: int | None = None, rtol: float = 0.0) -> Iterator[Tick]:
-    """Stop after the tick with k = steps, or when the cost falls by less than rtol of its size in one step."""
+    """Stop after the tick with k = steps, at rest, or when the cost falls by less than rtol of its size in one step."""
     before: Tick | None = None
     for tick in ticks:
         yield tick
-        if steps is not None and tick.k >= steps:
+        if (steps is not None and tick.k >= steps) or tick.settled:
             return
         if rtol > 0 and before is not None and before.epoch == tick.epoch:
             fall = before.cost - tick.cost

@@ -111,6 +111,10 @@ class Started:
         return self.method.estimate(X, s)
 
 
+Groups = tuple[int, ...]
+"""For each output the number of its source, from 0."""
+
+
 @dataclass(frozen=True)
 class Grouped:
     """As many outputs of `method` as microphones, put together into fewer sources.
@@ -128,13 +132,14 @@ class Grouped:
 
     method: Method
     sources: int
-    groups: tuple[int, ...] | None = None
+    groups: Groups | None = None
 
     def __post_init__(self) -> None:
         if self.sources < 1:
             raise OtowakeError(f"Outputs can be put together into 1 source or more, not {self.sources}.")
         if self.groups is not None and set(self.groups) != set(range(self.sources)):
-            raise OtowakeError(f"The groups {self.groups} should name each of the sources 0 to {self.sources - 1}.")
+            named = ", ".join(str(group + 1) for group in self.groups)
+            raise OtowakeError(f"The groups {named} should name each of the sources 1 to {self.sources}.")
 
     @property
     def proved(self) -> bool:

@@ -55,6 +55,11 @@ def rank_tolerance(C: Tensor) -> float:
     return _pick(C, 1e-10, 1e-6)
 
 
+def mask_range() -> tuple[float, float]:
+    """The least and the most of a source that a mask of the user's may leave: nothing is lost for ever."""
+    return 1e-3, 1 - 1e-6
+
+
 def template_floor(F: Tensor) -> float:
     """The least that a unit template spectrum may be anywhere: angles to it stay below 90 degrees."""
     return _pick(F, 1e-6, 1e-6)

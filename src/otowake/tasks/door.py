@@ -13,7 +13,7 @@ from torch import Tensor
 
 from otowake.core.best import Best
 from otowake.core.errors import OtowakeError
-from otowake.core.method import Method
+from otowake.core.method import Method, Restful
 from otowake.core.run import converged, finite, iterate, recorded, until
 from otowake.core.types import Mixture
 from otowake.signal.stft import Stft
@@ -39,31 +39,41 @@ Watch = Callable[[Progress], None]
 class Run(NamedTuple):
     """Where a method ended, and its costs: (iteration, epoch, nats, mean over a batch); of several seeds the least.
 
-    seed: of the start that was taken;  starts: every seed's last cost, where there were several.
+    seed: of the start that was taken;  starts: every seed's last cost, where there were several;  rest: how far from
+    rest it is, of methods that know, and whether that is near enough.
     """
 
     state: Any
     costs: list[tuple[int, int, float]]
     seed: int = 0
     starts: tuple[dict[str, float], ...] = ()
+    rest: tuple[dict[str, float], bool] | None = None
+
+    @property
+    def converged(self) -> bool:
+        return converged(self.costs) if self.rest is None else self.rest[1]
 
     def diagnostics(self) -> dict[str, Any]:
-        """Which seed was taken of which, JSON-able; nothing where there was one."""
-        return {"seed_taken": self.seed, "starts": list(self.starts)} if self.starts else {}
+        """Which seed was taken of which, and residuals, JSON-able; nothing where there is nothing to tell."""
+        seeds = {"seed_taken": self.seed, "starts": list(self.starts)} if self.starts else {}
+        return seeds | (self.rest[0] if self.rest else {})
 
     def told(self, began: float, iterations: int) -> dict[str, Any]:
         """What a result says of it, `began` being the clock's `perf_counter` at the start."""
         return {
             "costs": [cost for *_, cost in self.costs],
-            "converged": converged(self.costs),
+            "converged": self.converged,
             "iterations": iterations,
             "seconds": time.perf_counter() - began,
         }
 
     def notes(self) -> list[str]:
-        if len(self.costs) > 10 and not converged(self.costs):
-            return ["The cost was still falling when the iterations ended; more iterations may help."]
-        return []
+        if len(self.costs) <= 10 or self.converged:
+            return []
+        if self.rest is not None:
+            far = " and ".join(f"{size:.2g}" for size in self.rest[0].values())
+            return [f"The method had not come to rest when the iterations ended: residuals of {far}; more may help."]
+        return ["The cost was still falling when the iterations ended; more iterations may help."]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +113,7 @@ def watched(method: Method, X: Mixture, seed: int, total: int, watch: Watch | No
         at, state = best.winner(X, run.state)
         ends = best.costs(X, run.state).reshape(seeds, -1).mean(-1).tolist()
         starts = tuple({"seed": seed + n, "cost": cost} for n, cost in enumerate(ends))
-        return Run(state, run.costs, seed + at, starts)
+        return Run(state, run.costs, seed + at, starts, _rest(method, state))
     began = time.perf_counter()
     log = recorded(finite(until(iterate(method, X, seed=seed), steps=total)))
     state = None
@@ -112,7 +122,12 @@ def watched(method: Method, X: Mixture, seed: int, total: int, watch: Watch | No
         if watch is not None:
             cost = float(log.costs[-1][2].mean())
             watch(Progress(tick.k, total, cost, time.perf_counter() - began, phase))
-    return Run(state, [(k, epoch, float(cost.mean())) for k, epoch, cost in log.costs], seed)
+    costs = [(k, epoch, float(cost.mean())) for k, epoch, cost in log.costs]
+    return Run(state, costs, seed, rest=_rest(method, state))
+
+
+def _rest(method: Method, state: Any) -> tuple[dict[str, float], bool] | None:
+    return (method.reading(state), method.settled(state)) if isinstance(method, Restful) else None
 
 
 def as_stft(stft: str | Stft | None) -> Stft | None:

@@ -127,7 +127,7 @@ def separate(
         diagnostics={**ready.diagnostics, "proved_monotone": built.proved, **run.diagnostics()},
         notes=[*ready.notes, *run.notes()],
         state=run.state,
-        **run.told(began, total * seeds),
+        **run.told(began, run.costs[-1][0] * seeds),
     )
 
 

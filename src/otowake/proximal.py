@@ -1,0 +1,264 @@
+"""Plug-and-play demixing: any penalty, mask or denoiser as the source model, by splitting the problem in two.
+
+Model    y_ft = W_f x_ft of the whitened mixture X <- (X X^H)^(-1/2) X, bin by bin: all singular values of X are 1
+Cost     sum_q P_q(Y) - sum_f log|det W_f|;  masks belong to no cost: what is told of them is how far they are from rest
+Prox     of -a log|det W|: singular values s <- (s + sqrt(s^2 + 4 a)) / 2;  shrink_q: of P_q, or a mask
+Pds      W~ <- prox_a( W - a sum_q D_q X^H ),  Z_q = D_q + (2 W~ - W) X,  D~_q <- Z_q - shrink_q(Z_q),  1 / a penalties
+         then W, D go a part of the way (`relax`) to W~, D~
+Admm     W <- [ (V - U) + sum_q (Z_q - D_q) X^H ] / (1 + penalties)
+         V <- prox_{1/rho}(W + U),  Z_q <- shrink_q(W X + D_q);   U <- U + W - V,  D_q <- D_q + W X - Z_q
+Rest     primal and dual residual, relative to what they compare: both are 0 where the method comes to rest
+Images   by projection back, as of all demixing here
+
+-log|det| is not convex: no step is proved to descend.  Inactive bins and those of lower rank keep W = I.
+
+Source   Yatabe & Kitamura 2018 (PDS), algorithm 1; 2019 (masks).  ADMM: Boyd et al. 2011, section 3.  Residuals:
+         Goldstein, Li, Yuan 2015.  Whitening bin by bin in place of a spectral norm: docs/papers/pds.md.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Complex, Float
+from torch import Tensor
+
+from otowake.core.errors import OtowakeError
+from otowake.core.types import Cost, Covariance, Demixer, Images, Live, Mixture, Spec
+from otowake.linalg.safe import divide, tiny
+from otowake.ops import demixed
+from otowake.source.shrink import Group, Shrink, norm
+from otowake.spatial.projection import projected_images
+from otowake.spatial.rank import covariance, full_rank_bins
+
+Duals = Complex[Tensor, "*b q n f t"]
+Shrunk = Callable[[Duals, float], Duals]
+"""What every penalty makes of its copy of the sources by a step of some size."""
+
+
+class PdsState(NamedTuple):
+    """W: demixing of the whitened mixture *b f n m;  D: one dual a penalty *b q n f t."""
+
+    W: Demixer
+    D: Duals
+
+
+class AdmmState(NamedTuple):
+    """W and its copy V with the dual U, *b f n m;  Z: copies of the sources, D: their duals, *b q n f t."""
+
+    W: Demixer
+    V: Demixer
+    U: Demixer
+    Z: Duals
+    D: Duals
+
+
+class ProximalState(NamedTuple):
+    """p: of the splitting;  Q: whitening *b f m m;  live: *b f;  price: of the penalties;  gap: both residuals."""
+
+    p: Any
+    Q: Covariance
+    live: Live
+    price: Float[Tensor, "*b q"]
+    gap: Float[Tensor, "*b 2"]
+
+
+@dataclass(frozen=True)
+class Pds:
+    """Primal-dual splitting.
+
+    Args:
+        relax: how far to go towards what a step finds, from above 0 to below 2; masks want 1 or less.
+    """
+
+    relax: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.relax < 2:
+            raise OtowakeError(f"Pds: relax must be above 0 and below 2, got {self.relax:g}; 1 is usual.")
+
+    def begin(self, W: Demixer, X: Mixture, penalties: int) -> PdsState:
+        return PdsState(W, torch.zeros_like(_each(demixed(X, W), penalties)))
+
+    def step(self, X: Mixture, p: PdsState, shrunk: Shrunk) -> tuple[PdsState, Tensor]:
+        W, D = p
+        a = 1 / D.shape[-4]
+        near = toward_log_det(W - a * _adjoint(D.sum(-4), X), a)
+        Y = demixed(X, near).unsqueeze(-4)
+        ahead = Y - demixed(X, W).unsqueeze(-4)
+        over = D + Y + ahead
+        change = over - shrunk(over, 1.0) - D
+        del over
+        primal = (W - near) / a + _adjoint(change.sum(-4), X)
+        gap = torch.stack([_ratio(primal, near / a, 3), _ratio(ahead - change, Y, 4)], -1)
+        return PdsState(W + self.relax * (near - W), D + self.relax * change), gap
+
+
+@dataclass(frozen=True)
+class Admm:
+    """The alternating direction method of multipliers.
+
+    Args:
+        rho: how strongly copies are held together.
+    """
+
+    rho: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rho < float("inf"):
+            raise OtowakeError(f"Admm: rho must be a number above 0, got {self.rho:g}; 1 is usual.")
+
+    def begin(self, W: Demixer, X: Mixture, penalties: int) -> AdmmState:
+        Z = _each(demixed(X, W), penalties)
+        return AdmmState(W, W, torch.zeros_like(W), Z.clone(), torch.zeros_like(Z))
+
+    def step(self, X: Mixture, p: AdmmState, shrunk: Shrunk) -> tuple[AdmmState, Tensor]:
+        _, V, U, Z, D = p
+        W = (V - U + _adjoint((Z - D).sum(-4), X)) / (1 + Z.shape[-4])
+        Y = demixed(X, W).unsqueeze(-4)
+        new_V = toward_log_det(W + U, 1 / self.rho)
+        over = Y + D
+        new_Z = shrunk(over, 1 / self.rho)
+        apart, moved = Y - new_Z, new_Z - Z
+        gap = torch.stack([_ratio(apart, Y, 4), _ratio(moved, Y, 4)], -1)
+        return AdmmState(W, new_V, U + W - new_V, new_Z, D + apart), gap
+
+
+Splitting = Pds | Admm
+
+
+@dataclass(frozen=True)
+class Proximal:
+    """Demixing by what each source is drawn to.
+
+    Args:
+        shrinks: penalties, masks or both, and all count: `Group()`, `Sparse()`, `LowRank()`, `Harmonic()`, `Mask(of)`.
+        splitting: `Pds()` or `Admm()`.
+        tolerance: at rest when both residuals are below; 0 never stops.
+    """
+
+    shrinks: tuple[Shrink, ...] = (Group(),)
+    splitting: Splitting = Pds()
+    tolerance: float = 1e-3
+    proved = False
+
+    def __post_init__(self) -> None:
+        if not self.shrinks:
+            raise OtowakeError("Proximal: give one penalty or mask at least, such as Group().")
+        if not 0 <= self.tolerance < 1:
+            raise OtowakeError(f"Proximal: the tolerance must be from 0 to below 1, got {self.tolerance:g}; try 0.001.")
+
+    def epoch(self, s: ProximalState) -> int:
+        return 0
+
+    def settled(self, s: ProximalState) -> bool:
+        """Whether it has come to rest."""
+        return bool((s.gap < self.tolerance).all())
+
+    def reading(self, s: ProximalState) -> dict[str, float]:
+        """Both residuals, the largest of a batch."""
+        primal, dual = s.gap.flatten(0, -2).amax(0).tolist() if s.gap.ndim > 1 else s.gap.tolist()
+        return {"primal_residual": primal, "dual_residual": dual}
+
+    def init(self, X: Mixture, seed: int = 0) -> ProximalState:
+        C = covariance(X)
+        live = full_rank_bins(C)
+        Q = whitening(C * X.shape[-1], live)
+        W = torch.eye(X.shape[-3], dtype=X.dtype, device=X.device).expand_as(C).clone()
+        Y = _white(X, Q, live)
+        p = self.splitting.begin(W, Y, len(self.shrinks))
+        return ProximalState(p, Q, live, self._prices(Y, live), X.real.new_ones((*X.shape[:-3], 2)))
+
+    def _prices(self, Y: Mixture, live: Live) -> Float[Tensor, "*b q"]:
+        """So that all penalties, at the start, add up to the number of rows of W: where scaling W pays no more."""
+        rows = live.sum(-1) * Y.shape[-3] / len(self.shrinks)
+        paid = [shrink.cost(Y) for shrink in self.shrinks]
+        one = torch.ones_like(rows, dtype=Y.real.dtype)
+        prices = [one if c is None else shrink.weight * divide(rows, c) for shrink, c in zip(self.shrinks, paid)]
+        return torch.stack(prices, -1)
+
+    def step(self, X: Mixture, s: ProximalState) -> ProximalState:
+        level = torch.linalg.inv_ex(s.p.W @ s.Q).inverse[..., 0, :].abs().mT.unsqueeze(-1)
+
+        def shrunk(Z: Duals, a: float) -> Duals:
+            parts = zip(self.shrinks, Z.unbind(-4), (a * s.price).unbind(-1), strict=True)
+            each = [one.shrink(z, size[..., None, None, None], level) for one, z, size in parts]
+            return torch.stack(each, -4) if len(each) > 1 else each[0].unsqueeze(-4)
+
+        p, gap = self.splitting.step(_white(X, s.Q, s.live), s.p, shrunk)
+        eye = torch.eye(X.shape[-3], dtype=X.dtype, device=X.device)
+        return s._replace(p=p._replace(W=torch.where(s.live[..., None, None], p.W, eye)), gap=gap)
+
+    def cost(self, X: Mixture, s: ProximalState) -> Cost:
+        Y = demixed(_white(X, s.Q, s.live), s.p.W)
+        cost = -torch.linalg.slogdet(s.p.W).logabsdet.sum(-1)
+        for shrink, price in zip(self.shrinks, s.price.unbind(-1), strict=True):
+            paid = shrink.cost(Y)
+            if paid is None:
+                return s.gap.amax(-1)
+            cost = cost + price * paid
+        return cost
+
+    def images(self, X: Mixture, s: ProximalState, microphones: Sequence[int]) -> Images:
+        W = s.p.W @ s.Q
+        return projected_images(X, demixed(X, W), torch.linalg.inv_ex(W).inverse, s.live, microphones)
+
+    def estimate(self, X: Mixture, s: ProximalState) -> Spec:
+        """Each source as the first microphone hears it."""
+        return self.images(X, s, (0,))[..., 0, :, :]
+
+
+class _TowardLogDet(torch.autograd.Function):
+    """W -> U h(s) V^H with h = (s + sqrt(s^2 + 4 a)) / 2.
+
+    The derivative by hand: that of an SVD divides by differences of singular values, which are all equal at the start.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, W: Demixer, a: float) -> Demixer:
+        U, s, Vh = torch.linalg.svd(W)
+        root = torch.sqrt(s**2 + 4 * a)
+        ctx.save_for_backward(U, s, Vh, root)
+        return (U * ((s + root) / 2).unsqueeze(-2)) @ Vh
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        U, s, Vh, root = ctx.saved_tensors
+        G = U.mH @ grads[0] @ Vh.mH
+        sums, roots = (x.unsqueeze(-1) + x.unsqueeze(-2) for x in (s, root))
+        even = (G + G.mH) / 4 * (1 + sums / roots)
+        odd = (G - G.mH) / 4 * (1 + roots / sums.clamp_min(tiny(sums)))
+        return U @ (even + odd) @ Vh, None
+
+
+def toward_log_det(W: Demixer, a: float) -> Demixer:
+    """The minimum over W' of |W' - W|^2 / 2 - a log|det W'|: W' - W = a W'^-H."""
+    return _TowardLogDet.apply(W, a)
+
+
+def whitening(C: Covariance, live: Live) -> Covariance:
+    """C^(-1/2), and I in bins that are not live."""
+    eye = torch.eye(C.shape[-1], dtype=C.dtype, device=C.device)
+    values, E = torch.linalg.eigh(torch.where(live[..., None, None], C, eye))
+    return (E * torch.rsqrt(values).unsqueeze(-2)) @ E.mH
+
+
+def _white(X: Mixture, Q: Covariance, live: Live) -> Mixture:
+    """Q X, and nothing in bins that are not live."""
+    return demixed(X, Q * live[..., None, None])
+
+
+def _adjoint(D: Spec, X: Mixture) -> Demixer:
+    """D X^H, bin by bin."""
+    return torch.einsum("...nft,...mft->...fnm", D, X.conj())
+
+
+def _each(Y: Spec, penalties: int) -> Duals:
+    return Y.unsqueeze(-4).expand(*Y.shape[:-3], penalties, *Y.shape[-3:])
+
+
+def _ratio(a: Tensor, b: Tensor, inner: int) -> Float[Tensor, "*b"]:
+    """|a| / |b| over the last `inner` axes."""
+    size_a, size_b = (norm(x, tuple(range(-inner, 0))) for x in (a, b))
+    return size_a / size_b.clamp_min(tiny(size_b))

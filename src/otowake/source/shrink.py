@@ -1,0 +1,132 @@
+"""Sources by what they are drawn to: proximal operators of penalties that know no scale of their own.
+
+Sparse     P(Z) = sum_nft |z|                  z <- z max(0, 1 - a / |z|)
+Group      P(Z) = sum_nt sqrt(sum_f |z|^2)     z_nt <- z_nt max(0, 1 - a / |z_nt|): all bins of a frame together (IVA)
+LowRank    P(Z) = sum_n |Z_n|_*                singular values of the F x T matrix, each less a, at least 0
+
+All are of degree 1: the weight of a single one changes the pace and the scale of W, not what is separated.
+
+Source     Yatabe & Kitamura 2018, section 3; Parikh & Boyd 2014, chapter 6
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Complex, Float
+
+from otowake.core.errors import OtowakeError
+from otowake.core.types import Cost, Gain, Spec
+from otowake.linalg.safe import divide, rooted
+
+Step = Float[torch.Tensor, "*b 1 1 1"]
+
+
+@runtime_checkable
+class Shrink(Protocol):
+    """shrink(Z, a, level): Z made more like such sources, by the step a; level * Z is at the reference's scale.
+
+    cost(Z): the penalty before its weight, or None where there is none that `shrink` belongs to (masks).
+    """
+
+    @property
+    def weight(self) -> float: ...
+    def shrink(self, Z: Spec, a: Step, level: Gain) -> Spec: ...
+    def cost(self, Z: Spec) -> Cost | None: ...
+
+
+Shrinks = tuple[Shrink, ...]
+
+
+def _checked(name: str, weight: float) -> None:
+    if not 0 < weight < float("inf"):
+        raise OtowakeError(f"{name}: the weight must be a number above 0, got {weight:g}; 0.5 is usual.")
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """Few bins are loud.
+
+    Args:
+        weight: of the penalty; 0.5 to 2 suit whitened mixtures.
+    """
+
+    weight: float = 0.5
+
+    def __post_init__(self) -> None:
+        _checked("Sparse", self.weight)
+
+    def shrink(self, Z: Spec, a: Step, level: Gain) -> Spec:
+        return Z * _kept(norm(Z.unsqueeze(-1), (-1,)), a)
+
+    def cost(self, Z: Spec) -> Cost:
+        return Z.abs().sum((-3, -2, -1))
+
+
+@dataclass(frozen=True)
+class Group:
+    """All bins of a source are loud in the same frames: independent vector analysis.
+
+    Args:
+        weight: of the penalty.
+    """
+
+    weight: float = 0.5
+
+    def __post_init__(self) -> None:
+        _checked("Group", self.weight)
+
+    def shrink(self, Z: Spec, a: Step, level: Gain) -> Spec:
+        return Z * _kept(_frames(Z), a)
+
+    def cost(self, Z: Spec) -> Cost:
+        return _frames(Z).sum((-3, -2, -1))
+
+
+@dataclass(frozen=True)
+class LowRank:
+    """The complex spectrogram of a source is a sum of few patterns.
+
+    Args:
+        weight: of the penalty.
+    """
+
+    weight: float = 0.5
+
+    def __post_init__(self) -> None:
+        _checked("LowRank", self.weight)
+
+    def shrink(self, Z: Spec, a: Step, level: Gain) -> Spec:
+        values, vectors = torch.linalg.eigh(_gram(Z))
+        keep = _kept(rooted(values, 0.5), a[..., 0])
+        P = (vectors * keep.unsqueeze(-2)) @ vectors.mH
+        return P @ Z if Z.shape[-2] <= Z.shape[-1] else Z @ P
+
+    def cost(self, Z: Spec) -> Cost:
+        return rooted(torch.linalg.eigvalsh(_gram(Z)), 0.5).sum((-2, -1))
+
+
+def _kept(size: Float[torch.Tensor, "..."], a: Step) -> Float[torch.Tensor, "..."]:
+    """max(0, 1 - a / size)."""
+    return divide((size - a).clamp_min(0), size)
+
+
+def _frames(Z: Spec) -> Float[torch.Tensor, "*b n 1 t"]:
+    """The size of every frame."""
+    return norm(Z, (-2,), keepdim=True)
+
+
+def norm(Z: Complex[torch.Tensor, "..."], axes: tuple[int, ...], keepdim: bool = False) -> Float[torch.Tensor, "..."]:
+    """sqrt(sum |z|^2) over some of the last axes, by real numbers: torch's norm of complex ones is ten times slower."""
+    parts = torch.view_as_real(Z.resolve_conj().resolve_neg())
+    size = torch.linalg.vector_norm(parts, dim=(*(axis - 1 for axis in axes), -1), keepdim=keepdim)
+    return size.squeeze(-1) if keepdim else size
+
+
+def _gram(Z: Spec) -> torch.Tensor:
+    """Z Z^H or Z^H Z, whichever is smaller: its eigenvalues are the squares of Z's singular values."""
+    return Z @ Z.mH if Z.shape[-2] <= Z.shape[-1] else Z.mH @ Z
+
+
+SHRINKS: dict[str, Shrink] = {"sparse": Sparse(), "group": Group(), "low-rank": LowRank()}
+"""Every penalty by name."""
