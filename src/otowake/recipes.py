@@ -12,7 +12,7 @@ from otowake.core.method import Divergence, Method
 from otowake.core.separator import Separator
 from otowake.core.wrap import Grouped, Groups, Started, Warm
 from otowake.divergence.beta import Beta
-from otowake.divergence.density import Density, Gauss, Laplace, Pooled
+from otowake.divergence.density import Density, Gauss, Laplace, Pooled, tempered
 from otowake.proximal import Pds, Proximal, Splitting
 from otowake.signal.stft import Stft
 from otowake.source.flat import Flat
@@ -202,6 +202,7 @@ def ilrma(
     domain: float = 2.0,
     shared: int = 0,
     warm: int = 40,
+    temper: int = 0,
 ) -> Method:
     """Independent low-rank matrix analysis.
 
@@ -212,13 +213,17 @@ def ilrma(
         domain: power of the amplitude in which spectra add up: 2 power, 1 amplitude.
         shared: a number above 0 deals out that many spectra among all sources (partitioned ILRMA); 0: each its own.
         warm: how many Gauss iterations come before a density other than gauss.
+        temper: in how many iterations gauss then becomes t or ggd, bit by bit; 0 changes at once.
     """
     source = Partitioned(shared, domain) if shared else Nmf(bases, domain)
     first = Separator(source, Determined(demix, Gauss()))
     if isinstance(density, Gauss):
         return first
-    rule = GIP(density.degree) if density.degree > 2 else demix
-    return Warm(first, Separator(source, Determined(rule, density)), warm)
+
+    def of(density: Density) -> Method:
+        return Separator(source, Determined(GIP(density.degree) if density.degree > 2 else demix, density))
+
+    return Warm(first, of(density), warm, tuple(map(of, tempered(density, temper))))
 
 
 @_recipe(

@@ -158,4 +158,4 @@ def ran(method: Method, X: torch.Tensor, steps: int, state: Any = None, seed: in
 
 def warmed(method: Method, X: torch.Tensor, steps: int = 3) -> Any:
     """A state a few steps from the start, as every law but descent wants it: the start itself is too regular."""
-    return ran(method, X, steps + (method.steps if isinstance(method, Warm) else 0))
+    return ran(method, X, steps + (method.length if isinstance(method, Warm) else 0))

@@ -6,10 +6,13 @@ import pytest
 import torch
 from cases import generator, mixture, powers, ran
 
+from otowake.core.errors import OtowakeError
 from otowake.core.method import Split
 from otowake.core.separator import Separator
+from otowake.core.wrap import Warm
 from otowake.divergence.beta import Beta
-from otowake.divergence.density import GGD, Cauchy, Gauss, Laplace, Pooled, StudentT
+from otowake.divergence.density import GGD, Cauchy, Gauss, Laplace, Pooled, StudentT, tempered
+from otowake.recipes import ilrma
 from otowake.source.nmf import Nmf
 from otowake.source.partitioned import Partitioned, PartitionedState
 from otowake.spatial.demix import DEMIXES, GIP, ip1
@@ -175,3 +178,42 @@ def test_a_floor_that_is_far_below_does_not_matter():
     without = ran(method, X, 5, s._replace(z=s.z._replace(e=torch.zeros_like(s.z.e))))
     torch.testing.assert_close(with_floor.p.W, without.p.W, rtol=1e-5, atol=1e-5)
     assert math.isfinite(float(method.cost(X, without)))
+
+
+# ---- tails that grow -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("density", [StudentT(1.0), StudentT(30.0), GGD(0.5), GGD(4.0), Laplace()])
+def test_tails_grow_from_gauss_to_the_density(density, vr):
+    """Each on the way is nearer to it than the one before, in what it weighs an outlier and all else."""
+    v, r = vr
+    way = tempered(density, 9)
+    assert len(way) == 9
+    end = GGD(1.0) if isinstance(density, Laplace) else density
+    far = [float((one.weight(v, r) / end.weight(v, r)).log().abs().max()) for one in (Gauss(), *way, end)]
+    if end.degree == 2:
+        assert all(b < a for a, b in zip(far, far[1:]))
+    parameter = "nu" if isinstance(density, StudentT) else "shape"
+    values = [getattr(one, parameter) for one in way]
+    assert values == sorted(values, reverse=getattr(end, parameter) < values[0])
+    assert not tempered(density, 0)
+
+
+@pytest.mark.parametrize("density", [StudentT(1.0), GGD(1.0), GGD(4.0)])
+def test_a_tempered_run_ends_in_the_density_and_is_the_same_in_two_parts(density):
+    X = mixture(52, 2, frames=40)
+    method = ilrma(density=density, warm=3, temper=4)
+    assert isinstance(method, Warm)
+    assert method.length == 7
+    s = ran(method, X, 5)
+    assert method.epoch(s) == 3
+    assert [method.epoch(ran(method, X, k)) for k in (0, 2, 3, 6, 7, 9)] == [0, 0, 1, 4, 5, 5]
+    again = ran(method, X, 4, s)
+    torch.testing.assert_close(again.s.p.W, ran(method, X, 9).s.p.W, rtol=0, atol=0)
+    assert method.active(again) is method.then
+    assert method.cost(X, again) < method.cost(X, ran(method, X, 7))
+
+
+def test_tails_cannot_grow_for_ever():
+    with pytest.raises(OtowakeError, match="0 to 1000 iterations"):
+        ilrma(density=StudentT(1.0), temper=-1)

@@ -24,16 +24,18 @@ class WarmState(NamedTuple):
 
 @dataclass(frozen=True)
 class Warm:
-    """`first` for some steps, then `then`: for costs that need a good start (heavy tails).
+    """`first` for some steps, those `between` for one each, then `then`: for costs that need a good start.
 
     Args:
         first, then: methods with states of the same form.
         steps: how long the first one runs.
+        between: the same in small steps from one to the other.
     """
 
     first: Method
     then: Method
     steps: int = 40
+    between: tuple[Method, ...] = ()
 
     def __post_init__(self) -> None:
         if self.steps < 0:
@@ -41,14 +43,19 @@ class Warm:
 
     @property
     def proved(self) -> bool:
-        return self.first.proved and self.then.proved
+        return all(method.proved for method in (self.first, *self.between, self.then))
+
+    @property
+    def length(self) -> int:
+        """Steps before `then`."""
+        return self.steps + len(self.between)
 
     def epoch(self, s: WarmState) -> int:
-        return int(int(s.k) >= self.steps)
+        return min(max(int(s.k) - self.steps + 1, 0), len(self.between) + 1)
 
     def active(self, s: WarmState) -> Method:
         """The method whose turn it is."""
-        return self.then if self.epoch(s) else self.first
+        return (self.first, *self.between, self.then)[self.epoch(s)]
 
     def init(self, X: Mixture, seed: int = 0) -> WarmState:
         return WarmState(torch.tensor(0), self.first.init(X, seed))

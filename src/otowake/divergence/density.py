@@ -198,6 +198,20 @@ class Pooled(Density):
         return self.density.numbers(like, d)
 
 
+NEARLY_GAUSS = 1000.0  # degrees of freedom of Student's t
+
+
+def tempered(density: Density, steps: int) -> list[Density]:
+    """So many densities on the way from Gauss to this one, evenly in the logarithm of the parameter; tails grow."""
+    if not 0 <= steps <= 1000:
+        raise OtowakeError(f"Tails can grow in 0 to 1000 iterations, not in {steps}; 20 are many.")
+    shares = [i / (steps + 1) for i in range(1, steps + 1)]
+    if isinstance(density, StudentT):
+        return [StudentT(NEARLY_GAUSS ** (1 - x) * density.nu**x) for x in shares]
+    shape = density.shape if isinstance(density, GGD) else 1.0  # Laplace
+    return [GGD(2 ** (1 - x) * shape**x) for x in shares]
+
+
 DENSITIES: dict[str, Density] = {
     "gauss": Gauss(),
     "t": StudentT(30.0),
