@@ -75,6 +75,7 @@ VARIANTS = {
         ((lost, "FEWEST", 10_001), (frames, "SILENT", 1e-3)), stft=WIDER
     ),
     "768/384 at 16 kHz, 1536/768 at 44.1 kHz": Variant(stft=OTHER),
+    "blind to what is around": Variant(((teach, "WEIGHT", 0.0),)),
     "silence left out": Variant(((frames, "SILENT", 1e-3),)),
     "learned 27": Variant(learned=27),
     "p = 1": Variant(((lost, "DOMAIN", 1.0),)),

@@ -16,7 +16,7 @@ from otowake.signal.band import band_end, from_on
 from otowake.signal.phases import agreeing, rectified
 from otowake.signal.rate import resampled
 from otowake.signal.stft import Stft
-from otowake.tasks.bases import Bases, save_bases
+from otowake.tasks.bases import Bases, load_bases, save_bases
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 RATE, LOW = 16_000, 8000
@@ -96,13 +96,29 @@ def test_exemplars_that_teach_come_nearer():
     assert known.stft == Stft(512, 256)
     samples, phases = low.shape[-1] * RATE // LOW, []
     taught = otowake.extend(low, LOW, known, watch=lambda tick: phases.append(tick.phase))
-    untaught = otowake.extend(low, LOW, replace(known, settings={}))
+    untaught = otowake.extend(low, LOW, replace(known, around=None))
     for floor in (-80, -100):
         ours, theirs = (distance(truth[0, :samples], r.samples[0], RATE, 4000, floor) for r in (taught, untaught))
         assert ours < theirs - 0.1, (floor, ours, theirs)
     assert "corrected" in taught.why
     assert "corrected" not in untaught.why
     assert list(dict.fromkeys(phases)) == ["fitting", "checking examples"]
+
+
+def test_a_breath_before_speech_is_no_sibilant():
+    """From 0.4 to 0.95 s there is a breath; in single frames it is like a sibilant, up to 4 kHz."""
+    example, truth = speech()
+    result = otowake.extend(resampled(truth, RATE, LOW), LOW, otowake.exemplars(example, RATE))
+    breath = slice(int(0.4 * RATE), int(0.95 * RATE))
+    made, was = ((x - below(x, RATE, LOW / 2))[0, breath] for x in (result.samples[:, : truth.shape[-1]], truth))
+    assert abs(decibels(made, was)) < 4
+
+
+def test_a_file_keeps_what_is_around_exemplars(known, tmp_path):
+    save_bases(tmp_path / "talker.bases", known)
+    torch.testing.assert_close(load_bases(tmp_path / "talker.bases").around, known.around)
+    with pytest.raises(OtowakeError, match="around"):
+        replace(known, around=known.around[:, 1:])
 
 
 def test_few_exemplars_teach_nothing():

@@ -7,7 +7,7 @@ import torch
 
 from otowake.source.start import random
 from otowake.tasks.lost import _only
-from otowake.tasks.teach import Bands, Teacher, level, regressed
+from otowake.tasks.teach import Bands, Teacher, around, level, regressed
 
 
 @pytest.mark.parametrize(("first", "last", "most"), [(1, 40, 8), (41, 64, 16), (60, 64, 16), (64, 64, 16), (0, 64, 65)])
@@ -45,29 +45,45 @@ def test_an_error_that_can_be_told_is_corrected():
     (A, slope), (a, other) = spectra(300, 0), spectra(50, 1)
     wrong, wrong_too = torch.ones_like(A), torch.ones_like(a)
     wrong[40:], wrong_too[40:] = torch.exp(-0.5 - slope.abs()), torch.exp(-0.5 - other.abs())
-    fixed = Teacher(A, A * wrong, 40).corrected(a, a * wrong_too)
+    teacher = Teacher(A, A * wrong, A, 40)
+    fixed = teacher.corrected(a, a * wrong_too, a)
     before, after = ((one[40:] / a[40:]).log().abs().mean() for one in (a * wrong_too, fixed))
     assert after < 0.15 * before
-    torch.testing.assert_close(
-        Teacher(A, A * wrong, 40).corrected(9 * a, 9 * a * wrong_too), 9 * fixed, atol=0, rtol=1e-9
-    )
+    torch.testing.assert_close(teacher.corrected(9 * a, 9 * a * wrong_too, 9 * a), 9 * fixed, atol=0, rtol=1e-9)
+
+
+def test_what_is_around_tells_apart_what_is_alike():
+    (M, _), (m, _) = spectra(300, 0), spectra(50, 1)
+    loud, here = (torch.arange(len(x.mT)) % 2 == 1 for x in (M, m))
+    A = M.clone()
+    A[40:, loud] *= 10
+    fixed = Teacher(A, M, M * (loud + 0.01), 40).corrected(m, m, m * (here + 0.01))
+    raised = (fixed[40:] / m[40:]).log10().mean(0)
+    assert raised[~here].mean() < 0.25 < 0.75 < raised[here].mean()
+
+
+@pytest.mark.parametrize(("frames", "at"), [(12, 6), (12, 0), (3, 2), (1, 0)])
+def test_what_is_around_is_a_mean_of_what_there_is(frames, at):
+    A = spectra(frames, 0)[0]
+    there = A[:, max(0, at - 2) : at + 3].square().mean(1).sqrt()
+    torch.testing.assert_close(around(A, 5.0)[:, at], there)
 
 
 def test_nothing_wrong_means_nothing_changed():
     (A, _), (a, _) = spectra(300, 0), spectra(50, 1)
-    torch.testing.assert_close(Teacher(A, A, 40).corrected(a, a), a, atol=0, rtol=1e-12)
+    torch.testing.assert_close(Teacher(A, A, A, 40).corrected(a, a, a), a, atol=0, rtol=1e-12)
 
 
 def test_exemplars_all_alike_teach_their_mean():
     A = torch.ones(65, 60, dtype=torch.float64)
-    fixed = Teacher(A, A / 2, 40).corrected(*(spectra(5, 2)[0],) * 2)
+    fixed = Teacher(A, A / 2, A, 40).corrected(*(spectra(5, 2)[0],) * 3)
     torch.testing.assert_close(fixed, 2 * spectra(5, 2)[0])
 
 
 def test_silence_stays_silent():
     (A, _), (a, _) = spectra(300, 0), spectra(50, 1)
     a[:, :20] = 0
-    fixed = Teacher(A, A / 2, 40).corrected(a, a)
+    fixed = Teacher(A, A / 2, A, 40).corrected(a, a, a)
     assert not fixed[:, :20].any()
     assert fixed.isfinite().all()
 

@@ -29,6 +29,7 @@ class Bases:
         examples: their names.
         settings: what they were learned with, JSON-able.
         notes: what a person should know, in sentences; not kept in the file.
+        around: f k, of spectra that are frames of the examples: the root of the mean power of the frames around each.
     """
 
     B: Float[Tensor, "f k"]
@@ -37,6 +38,7 @@ class Bases:
     examples: tuple[str, ...] = ()
     settings: dict[str, Any] | None = None
     notes: tuple[str, ...] = ()
+    around: Float[Tensor, "f k"] | None = None
 
     def __post_init__(self) -> None:
         B = self.B
@@ -47,6 +49,8 @@ class Bases:
             )
         if not B.is_floating_point() or not bool((B >= 0).all() & B.isfinite().all() & (B.sum(0) > 0).all()):
             raise OtowakeError("Bases are finite, 0 or more, and none of them zero everywhere; learn them anew.")
+        if self.around is not None and (self.around.shape != B.shape or not bool(self.around.isfinite().all())):
+            raise OtowakeError("What is around each spectrum does not fit the spectra; learn them anew.")
         if type(self.rate) is not int or not 1_000 <= self.rate <= 768_000:
             raise OtowakeError(f"Bases at a rate of {self.rate} Hz: it should be a whole number of 1000 to 768000.")
 
@@ -71,7 +75,8 @@ def save_bases(path: str | Path, bases: Bases) -> None:
         **bases.report(),
         "otowake": __version__,
     }
-    save_tensors(path, {"B": bases.B.to(torch.float64)}, meta)
+    named = {"B": bases.B} if bases.around is None else {"B": bases.B, "around": bases.around}
+    save_tensors(path, {name: x.to(torch.float64) for name, x in named.items()}, meta)
 
 
 def load_bases(path: str | Path) -> Bases:
@@ -86,7 +91,8 @@ def load_bases(path: str | Path) -> Bases:
         examples = tuple(str(name) for name in meta["examples"])
         if meta["divergence"] != DIVERGENCE:
             raise OtowakeError(f"it was learned with the divergence {meta['divergence']!r}, not {DIVERGENCE}.")
-        return Bases(named["B"], _whole(meta, "rate"), stft, examples, dict(meta["settings"]))
+        settings = dict(meta["settings"])
+        return Bases(named["B"], _whole(meta, "rate"), stft, examples, settings, around=named.get("around"))
     except (KeyError, TypeError, ValueError, OtowakeError) as error:
         why = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise OtowakeError(f"{shown(path)} is damaged ({why.rstrip('.')}); learn it anew.") from None

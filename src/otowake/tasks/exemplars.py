@@ -14,6 +14,7 @@ from otowake.tasks.bases import Bases
 from otowake.tasks.choice import default_stft
 from otowake.tasks.door import as_stft, check_request
 from otowake.tasks.examples import held, sounds_of, together
+from otowake.tasks.teach import around
 
 EXEMPLARS = 500
 FRAME = 0.04  # seconds, of which the next power of two is taken: 32 ms at 16 kHz, 46 ms at 44.1 kHz
@@ -57,4 +58,5 @@ def exemplars(
     loud = (A.sum(0) > SILENT * A.sum(0).max()).nonzero()[:, 0]
     chosen = loud[torch.linspace(0, len(loud) - 1, min(count, len(loud))).round().long()]
     settings = {"exemplars": len(chosen), "frames": A.shape[1]}
-    return Bases(A[:, chosen], wanted, frames, tuple(sound.name for sound in sounds), settings, tuple(notes))
+    near = around(A, wanted / frames.hop)[:, chosen]
+    return Bases(A[:, chosen], wanted, frames, tuple(sound.name for sound in sounds), settings, tuple(notes), near)

@@ -27,7 +27,7 @@ from otowake.signal.stft import Stft
 from otowake.spec import show
 from otowake.tasks.bases import Bases
 from otowake.tasks.door import Result, Watch, as_stft, check_request, like, tensor
-from otowake.tasks.lost import Fit, modelled, teaches
+from otowake.tasks.lost import OVERLAP, Fit, modelled, teaches
 from otowake.tasks.prepare import check_length, check_samples
 
 ITERATIONS = 100
@@ -186,7 +186,7 @@ def _band(bases: Bases, cut: float, asked: Stft | None) -> Band:
             f"Below {cut:g} Hz there are only {kept} bins of an STFT of {n_fft} at {bases.rate} Hz, too few to go by; "
             "give a recording with more of the band, or take a longer frame."
         )
-    return Band(Stft(n_fft, n_fft // 4), bases.rate, cut, kept, faded)
+    return Band(Stft(n_fft, n_fft // OVERLAP), bases.rate, cut, kept, faded)
 
 
 def _missing(M: Float[Tensor, "f t"], A: Float[Tensor, "m f t"], band: Band) -> Float[Tensor, "m f t"]:

@@ -27,12 +27,13 @@ from otowake.source.start import Factors, Start, random
 from otowake.spatial.observed import Observed
 from otowake.tasks.bases import Bases
 from otowake.tasks.door import Run, Watch, watched
-from otowake.tasks.teach import Teacher
+from otowake.tasks.teach import Teacher, around
 
 DOMAIN = 0.5  # p
 NEAR = 0.8  # of what is kept: from there on levels are compared
 LEVEL = 0.5, 1.0  # how far amplitudes may be brought to meet
 TAUGHT, FEWEST = 1000, 50  # the most exemplars that are left out in turn, and how many there must be
+OVERLAP = 4  # of a recording's frames: the hop is a quarter
 NEIGHBOURS = 2  # on each side, which are left out with it: they overlap
 
 
@@ -47,24 +48,26 @@ class Fit(NamedTuple):
 
 def modelled(a: Float[Tensor, "f t"], bases: Bases, cut: float, fit: Fit) -> tuple[Float[Tensor, "f t"], Run]:
     """M in all bins, from the bins that are kept; the cut in Hz is only for sentences."""
-    A = bases.B.double()
-    A = A[:, A[: fit.kept].sum(0) > 0]
+    heard = bases.B[: fit.kept].sum(0) > 0
+    A = bases.B.double()[:, heard]
     if not A.shape[-1]:
         raise OtowakeError(f"The examples hold nothing below {cut:.0f} Hz; give some with the whole band.")
     if not a[: fit.kept].any():
         raise OtowakeError(f"The recording holds nothing below {cut:.0f} Hz, so there is nothing to go by.")
     M, run = _fitted(a, A, random, fit, "fitting")
-    if not teaches(bases) or A.shape[-1] < FEWEST:
+    if bases.around is None or A.shape[-1] < FEWEST:
         return M, run
     taught = torch.linspace(0, A.shape[-1] - 1, min(TAUGHT, A.shape[-1])).round().long()
     others = (taught - torch.arange(A.shape[-1])[:, None]).abs() > NEIGHBOURS
     made, _ = _fitted(A[:, taught], A, _only(others), fit, "checking examples")
-    return Teacher(A[:, taught], made, fit.kept).corrected(a, M), run
+    near = bases.around.double()[:, heard]
+    teacher = Teacher(A[:, taught], made, near[:, taught], fit.kept)
+    return teacher.corrected(a, M, around(a, OVERLAP * bases.rate / bases.stft.n_fft)), run
 
 
 def teaches(bases: Bases) -> bool:
     """Whether the spectra are frames of sounds, and enough of them: averages say nothing of frames' levels."""
-    return "exemplars" in (bases.settings or {}) and bases.B.shape[1] >= FEWEST
+    return bases.around is not None and bases.B.shape[1] >= FEWEST
 
 
 def _fitted(

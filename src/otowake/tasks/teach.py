@@ -2,9 +2,12 @@
 
 Model    ln a - ln m = d(x) + noise, in bands of the spectrum above:  a the exemplar, m what the others make of it
          d a Gaussian process around its mean, kernel exp(-|x - y|² / w), w the median of |x - y|², noise as strong as d
-         x: ln of the levels of a in bands below the cut and of m in bands above, each at mean 0 and deviation 1
+         x: ln of the levels of a in bands below the cut and of m in bands above, each at mean 0 and deviation 1; and
+         of the level below the cut within 0.4 s on each side, at mean 0 and deviation 2
 Taught   d(x) = mean + k(x) (K + I)^-1 (ln a - ln m - mean)
 Used     m exp(d(x)) for a recording's own m: of what is likely, the mean in dB
+
+Around   A breath before speech and a sibilant within are the same below the cut in any one frame; what is around tells.
 
 Bands    tents over evenly spaced middles: they add up to 1 in each bin, so they serve to average and to lead from band
          to band
@@ -22,6 +25,8 @@ from otowake.linalg.safe import UNTOLD, divide
 
 LOW, HIGH = 20, 16  # bands below and above the cut
 LEAST = 0.05  # of the widest deviation: bands that hardly vary are not blown up
+AROUND = 0.4  # seconds on each side
+WEIGHT = 2.0  # of what is around
 LOUD = 1e-4  # of the loudest frame's power: quieter ones do not count for the level
 
 
@@ -56,19 +61,25 @@ class Teacher:
     Args:
         A: f t, the exemplars' amplitudes.
         M: f t, the others' models of them.
+        around: f t, what was around them.
         kept: bins that are known of recordings.
     """
 
     A: Float[Tensor, "f t"]
     M: Float[Tensor, "f t"]
+    around: Float[Tensor, "f t"]
     kept: int
 
-    def corrected(self, A: Float[Tensor, "f t"], M: Float[Tensor, "f t"]) -> Float[Tensor, "f t"]:
-        """The model M of a recording of which A is known below, as it should have been above."""
-        X, x = self._seen(self.A, self.M), self._seen(A, M)
+    def corrected(
+        self, A: Float[Tensor, "f t"], M: Float[Tensor, "f t"], around: Float[Tensor, "f t"]
+    ) -> Float[Tensor, "f t"]:
+        """The model M of a recording of which A, and what is around, is known below, as it should have been above."""
+        X, x = self._seen(self.A, self.M, self.around), self._seen(A, M, around)
         mean, size = X.mean(0), X.std(0, correction=0)
         size = size.clamp_min(LEAST * float(size.max()))
-        X, x = (divide(z - mean, size) for z in (X, x))
+        weight = torch.ones_like(size)
+        weight[-1] = WEIGHT
+        X, x = (weight * divide(z - mean, size) for z in (X, x))
         high = self._high
         D = (high.means @ (told(self.A, self.level) - told(self.M, self.level))).mT
         d = regressed(X, D, x)
@@ -82,16 +93,27 @@ class Teacher:
     def _high(self) -> Bands:
         return Bands(self.kept, len(self.A) - 1, len(self.A), HIGH)
 
-    def _seen(self, A: Float[Tensor, "f t"], M: Float[Tensor, "f t"]) -> Float[Tensor, "t bands"]:
+    def _seen(
+        self, A: Float[Tensor, "f t"], M: Float[Tensor, "f t"], around: Float[Tensor, "f t"]
+    ) -> Float[Tensor, "t bands"]:
         one = level(A[: self.kept])
         low = Bands(1, self.kept - 1, len(self.A), LOW).means[:, : self.kept]
         power = low @ (A[: self.kept] / one).square()
-        return torch.cat([(power + UNTOLD**2).log(), self._high.means @ told(M, one)]).mT
+        near = (around[: self.kept] / one).square().sum(0, keepdim=True)
+        level_below, level_near = ((q + UNTOLD**2).log() for q in (power, near))
+        return torch.cat([level_below, self._high.means @ told(M, one), level_near]).mT
 
 
 def told(A: Float[Tensor, "f t"], one: Tensor) -> Float[Tensor, "f t"]:
     """ln of amplitudes in units of a level."""
     return (A / one).clamp_min(UNTOLD).log()
+
+
+def around(A: Float[Tensor, "f t"], frames: float) -> Float[Tensor, "f t"]:
+    """The root of the mean power within 0.4 s on each side, of so many frames a second."""
+    reach = round(AROUND * frames)
+    power = torch.nn.functional.avg_pool1d(A.square(), 2 * reach + 1, 1, reach, count_include_pad=False)
+    return power.sqrt()
 
 
 def level(A: Float[Tensor, "f t"]) -> Tensor:
