@@ -3,16 +3,16 @@
 `sources` and `stft` are given by whoever has the recording; everything else is a setting.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
-
 from otowake.complex_nmf import ComplexNmf
 from otowake.core.method import Divergence, Method
 from otowake.core.separator import Separator
 from otowake.core.wrap import Grouped, Started, Warm
 from otowake.divergence.beta import Beta
 from otowake.divergence.density import Density, Gauss, Laplace, Pooled
+from otowake.opening import Opening, two_step
+from otowake.recipe import RECIPES as RECIPES
+from otowake.recipe import Recipe as Recipe
+from otowake.recipe import listed
 from otowake.signal.stft import Stft
 from otowake.source.flat import Flat
 from otowake.source.frame import Frame
@@ -23,56 +23,12 @@ from otowake.source.step import Rule, mm
 from otowake.spatial.consistent import Consistent
 from otowake.spatial.demix import GIP, Demix, ip1
 from otowake.spatial.determined import Determined
+from otowake.spatial.jointdiag import JointDiag, all_bins, each_bin
 from otowake.spatial.observed import Observed
 from otowake.spatial.overdetermined import Overdetermined
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """A named algorithm.
-
-    Attributes:
-        name: as on the command line.
-        build: typed function that makes the method.
-        summary: what it does, one sentence.
-        good_for: when to take it.
-        citation: author, year, title.
-        takes: "one" channel, as many channels as sources ("square"), or "more" channels than sources.
-        iterations: how many are usual.
-        frame: seconds of the STFT's usual frame (experiments/quality).
-    """
-
-    name: str
-    build: Callable[..., Method]
-    summary: str
-    good_for: str
-    citation: str
-    takes: Literal["one", "square", "more"] = "square"
-    iterations: int = 100
-    frame: float = 0.25
-
-
-RECIPES: dict[str, Recipe] = {}
-"""Every recipe by name."""
-
-
-def _recipe(
-    summary: str,
-    good_for: str,
-    citation: str,
-    takes: Literal["one", "square", "more"] = "square",
-    iterations: int = 100,
-    frame: float = 0.25,
-) -> Callable[[Callable[..., Method]], Callable[..., Method]]:
-    def listed(build: Callable[..., Method]) -> Callable[..., Method]:
-        name = build.__name__
-        RECIPES[name] = Recipe(name, build, summary, good_for, citation, takes, iterations, frame)
-        return build
-
-    return listed
-
-
-@_recipe(
+@listed(
     "One channel as a sum of spectral patterns; each source is the share of its pattern in every bin.",
     "a mono recording of few repeating sounds (notes, drum hits), and as a part of everything else",
     "C. Fevotte, N. Bertin, J.-L. Durrieu, Nonnegative matrix factorization with the Itakura-Saito divergence, 2009",
@@ -102,7 +58,7 @@ def nmf(
     return Separator(Nmf(bases, domain, rule, start=start), Observed(divergence, sources, power))
 
 
-@_recipe(
+@listed(
     "One channel as a sum of spectral patterns that keep their own phases, so that sounds may cancel each other.",
     "a mono recording of few sounds that overlap in the same bins; several times slower than nmf, which comes first",
     "H. Kameoka, N. Ono, K. Kashino, S. Sagayama, Complex NMF: a new sparse representation for acoustic signals, 2009",
@@ -124,7 +80,7 @@ def complex_nmf(
     return ComplexNmf(sources, bases, sparsity, shape, spread)
 
 
-@_recipe(
+@listed(
     "Demixes by independence alone: all bins of a sound are loud together.",
     "a fast first answer, and speech in moderate reverberation",
     "N. Ono, Stable and fast update rules for independent vector analysis based on auxiliary function technique, 2011",
@@ -142,7 +98,7 @@ def auxiva(density: Density = Laplace(), demix: Demix = ip1) -> Method:  # noqa:
     return Separator(Flat(), Determined(demix, Pooled(density)))
 
 
-@_recipe(
+@listed(
     "AuxIVA with as many outputs as microphones, put together into the number of sources asked for.",
     "more microphones than sources in reverberation: the extra outputs catch reflections",
     'N. Ono, 2011 (AuxIVA); grouping its outputs is a known baseline ("AuxIVA+"), this measure of likeness is ours',
@@ -160,7 +116,7 @@ def auxiva_plus(sources: int = 2, density: Density = Laplace(), demix: Demix = i
     return Grouped(auxiva(density, demix), sources)
 
 
-@_recipe(
+@listed(
     "Demixes fewer sources than there are microphones; the rest of space is kept apart as stationary noise.",
     "more microphones than sources in steady noise",
     "R. Scheibler, N. Ono, Independent vector analysis with more microphones than sources, 2019",
@@ -179,7 +135,7 @@ def overiva(sources: int = 2, density: Density = Gauss()) -> Method:  # noqa: B0
     return Separator(Flat(), Overdetermined(sources, Pooled(density)))
 
 
-@_recipe(
+@listed(
     "Demixes by independence and by a low-rank spectrogram of each source.",
     "music, and speech when consistent_ilrma is too slow",
     "D. Kitamura, N. Ono, H. Sawada, H. Kameoka, H. Saruwatari, Determined blind source separation unifying IVA and "
@@ -212,7 +168,7 @@ def ilrma(
     return Warm(first, Separator(source, Determined(rule, density)), warm)
 
 
-@_recipe(
+@listed(
     "ILRMA whose source models look at spectrograms that a signal can really have.",
     "most recordings with as many microphones as sources; the best of the determined methods here",
     "D. Kitamura, K. Yatabe, Consistent independent low-rank matrix analysis for determined blind source separation, "
@@ -231,3 +187,55 @@ def consistent_ilrma(stft: Stft = Stft(), bases: int = 4, demix: Demix = ip1, st
     """
     method = Separator(Nmf(bases), Consistent(Determined(demix, Gauss()), stft))
     return Started(method, Separator(Flat(), Determined(demix, Pooled(Laplace()))), start) if start else method
+
+
+@listed(
+    "Sources that overlap in every channel: one matrix a bin makes the covariances of all of them diagonal.",
+    "reverberation, and more or fewer sources than microphones; fastmnmf2 comes first",
+    "K. Sekiguchi, Y. Bando, A. A. Nugraha, K. Yoshii, T. Kawahara, Fast multichannel nonnegative matrix factorization "
+    "with directivity-aware jointly-diagonalizable spatial covariance matrices for blind source separation, 2020",
+    takes="any",
+)
+def fastmnmf(
+    sources: int = 2,
+    bases: int = 8,
+    density: Density = Gauss(),  # noqa: B008
+    demix: Demix = ip1,
+    start: Opening = two_step,
+) -> Method:
+    """FastMNMF: in each bin the sources share the channels in another way.
+
+    Args:
+        sources: how many; more or fewer than microphones, or as many.
+        bases: spectra a source.
+        density: of a channel: gauss, laplace, cauchy, t:NU or ggd:SHAPE (2 at most).
+        demix: the update of the matrices: ip1, ip2, iss1, iss2 or ipa.
+        start: cold, two-step (30 iterations with two bases first) or ilrma (30 iterations of it first).
+    """
+    return start(Nmf(bases), JointDiag(sources, demix, density, each_bin))
+
+
+@listed(
+    "FastMNMF whose sources share the channels in the same way in all bins.",
+    "reverberation, and more or fewer sources than microphones",
+    "K. Sekiguchi, Y. Bando, A. A. Nugraha, K. Yoshii, T. Kawahara, Fast multichannel nonnegative matrix factorization "
+    "with directivity-aware jointly-diagonalizable spatial covariance matrices for blind source separation, 2020",
+    takes="any",
+)
+def fastmnmf2(
+    sources: int = 2,
+    bases: int = 8,
+    density: Density = Gauss(),  # noqa: B008
+    demix: Demix = ip1,
+    start: Opening = two_step,
+) -> Method:
+    """FastMNMF2: far fewer numbers, and bins that hold together.
+
+    Args:
+        sources: how many; more or fewer than microphones, or as many.
+        bases: spectra a source.
+        density: of a channel: gauss, laplace, cauchy, t:NU or ggd:SHAPE (2 at most).
+        demix: the update of the matrices: ip1, ip2, iss1, iss2 or ipa.
+        start: cold, two-step (30 iterations with two bases first) or ilrma (30 iterations of it first).
+    """
+    return start(Nmf(bases), JointDiag(sources, demix, density, all_bins))

@@ -16,6 +16,7 @@ from otowake.divergence.bregman import DualKl
 from otowake.divergence.density import GGD, Cauchy, Density, Gauss, Laplace, StudentT
 from otowake.divergence.heavy import HeavyT, students_t
 from otowake.divergence.sum import Sum
+from otowake.opening import OPENINGS, Opening
 from otowake.recipes import RECIPES, Recipe
 from otowake.signal.stft import Stft
 from otowake.source.start import STARTS, Start, Values
@@ -77,7 +78,7 @@ def show(value: Any) -> str:
         return "+".join(map(show, value.parts))
     if isinstance(value, Values):
         return "values"
-    for name, part in {**DEMIXES, **RULES, **STARTS, **_PLAIN}.items():
+    for name, part in {**DEMIXES, **RULES, **STARTS, **OPENINGS, **_PLAIN}.items():
         if part is value or (part == value and name in _PLAIN):
             return name
     if isinstance(value, StudentT | HeavyT):
@@ -160,6 +161,7 @@ _KINDS: dict[Any, _Kind] = {
     ),
     Rule: _Kind(", ".join(RULES), lambda text: RULES[text.strip().lower()]),
     Start: _Kind(" or ".join(STARTS), lambda text: STARTS[text.strip().lower()]),
+    Opening: _Kind(", ".join(OPENINGS), lambda text: OPENINGS[text.strip().lower()]),
     Demix: _Kind(", ".join(DEMIXES), lambda text: DEMIXES[text.strip().lower()]),
 }
 

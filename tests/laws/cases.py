@@ -9,12 +9,14 @@ from typing import Any, NamedTuple, get_type_hints
 
 import torch
 
+from otowake import opening
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Divergence, Method
 from otowake.core.separator import Separator
 from otowake.core.wrap import Warm
 from otowake.divergence import DIVERGENCES
 from otowake.divergence.density import DENSITIES, Density, Pooled
+from otowake.opening import OPENINGS, Opening
 from otowake.recipes import RECIPES
 from otowake.signal.stft import Stft
 from otowake.source import SOURCES
@@ -63,8 +65,8 @@ def powers(g: torch.Generator, sources: int, bins: int, frames: int, components:
 
 
 def mixing(g: torch.Generator, bins: int, mics: int, sources: int) -> torch.Tensor:
-    """f m n: random matrices whose condition number is 3."""
-    U = torch.linalg.qr(normal(g, bins, mics, sources)).Q
+    """f m n: random matrices whose condition number is 3; for more sources than microphones, rows of such."""
+    U = torch.linalg.qr(normal(g, bins, max(mics, sources), sources)).Q[:, :mics]
     V = torch.linalg.qr(normal(g, bins, sources, sources)).Q
     return (U * torch.linspace(1, 3, sources, dtype=torch.float64)) @ V
 
@@ -79,8 +81,8 @@ def mixture(seed: int, mics: int = 3, bins: int = 9, frames: int = 60, sources: 
 
 
 def problem(case: Case, seed: int, **sizes: int) -> torch.Tensor:
-    """A mixture for a case."""
-    return mixture(seed, case.mics, **{"sources": max(case.mics, 2), **sizes} if case.mics == 1 else sizes)
+    """A mixture for a case: of two sources in one channel, of three in two, else of as many as microphones."""
+    return mixture(seed, case.mics, **{"sources": {1: 2, 2: 3}.get(case.mics, case.mics), **sizes})
 
 
 # ---- methods ----------------------------------------------------------------------------------------------------
@@ -91,6 +93,7 @@ _BY_TYPE: dict[Any, dict[str, Any]] = {
     Divergence: {**DIVERGENCES, **DENSITIES},
     Rule: dict(RULES),
     Start: dict(STARTS),
+    Opening: dict(OPENINGS),
 }
 _BY_NAME: dict[str, dict[str, Any]] = {
     "power": {"1": 1.0},
@@ -102,7 +105,8 @@ _BY_NAME: dict[str, dict[str, Any]] = {
     "spread": {"0": 0.0, "0.3": 0.3},
 }
 _ALWAYS: dict[str, Any] = {"sources": 2, "stft": STFT, "warm": 5, "start": 2}
-_MICS = {"one": 1, "square": 3, "more": 4}
+_MICS = {"one": 1, "square": 3, "more": 4, "any": 3}
+opening.STEPS = 3
 
 
 def _recipes() -> dict[str, Case]:
@@ -110,8 +114,12 @@ def _recipes() -> dict[str, Case]:
     found = {}
     for recipe in RECIPES.values():
         parameters, hints = inspect.signature(recipe.build).parameters, get_type_hints(recipe.build)
-        given = {name: value for name, value in _ALWAYS.items() if name in parameters and hints[name] != Start}
+        given = {
+            name: value for name, value in _ALWAYS.items() if name in parameters and hints[name] not in (Start, Opening)
+        }
         found[recipe.name] = Case(recipe.build(**given), _MICS[recipe.takes])
+        if recipe.takes == "any":
+            found[f"{recipe.name}-sources=3"] = Case(recipe.build(**{**given, "sources": 3}), 2)
         for name in parameters:
             for label, value in {**_BY_TYPE.get(hints[name], {}), **_BY_NAME.get(name, {})}.items():
                 try:

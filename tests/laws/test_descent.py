@@ -20,6 +20,7 @@ from otowake.ops import demixed, weighted_covariance
 from otowake.spatial.demix import DEMIXES, GIP
 from otowake.spatial.demix.update import degree
 from otowake.spatial.determined import Determined
+from otowake.spatial.overdetermined import Overdetermined
 
 STEPS = 30
 RISE = 1e-12
@@ -42,7 +43,7 @@ def rounding(method: Method, X: torch.Tensor, s: Any) -> torch.Tensor:
     if isinstance(method, ComplexNmf):  # bounded below, inverts nothing
         return torch.zeros(())
     inner, (z, p) = separator(method, s)
-    if not hasattr(inner.spatial, "density"):
+    if not isinstance(inner.spatial, Determined | Overdetermined):
         return torch.zeros(())
     o = inner.spatial.observe(X, p)
     z = inner.source.update(z, inner.spatial.split(o, p))
