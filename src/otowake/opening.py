@@ -18,6 +18,7 @@ from otowake.core.wrap import Started
 from otowake.divergence.density import Gauss
 from otowake.source.nmf import Nmf
 from otowake.spatial.determined import Determined
+from otowake.spatial.fullrank import FullRank
 from otowake.spatial.jointdiag import JointDiag
 
 STEPS = 30
@@ -25,25 +26,25 @@ STEPS = 30
 FEW = 2
 """Its bases a source."""
 
-Opening = Callable[[SourceModel, JointDiag], Method]
-"""(source model, spatial model) -> the method that begins there."""
+Opening = Callable[[SourceModel, JointDiag | FullRank, JointDiag], Method]
+"""(source model, spatial model, the jointly diagonalisable one beside it) -> the method that begins there."""
 
 
-def cold(source: SourceModel, spatial: JointDiag) -> Method:
+def cold(source: SourceModel, spatial: JointDiag | FullRank, joint: JointDiag) -> Method:
     """No opening at all."""
     return Separator(source, spatial)
 
 
-def two_step(source: SourceModel, spatial: JointDiag) -> Method:
-    """The same spatial model with few bases first."""
-    first = replace(spatial, density=Gauss())
-    return Started(Separator(source, spatial), Separator(Nmf(FEW), first), STEPS)
-
-
-def ilrma(source: SourceModel, spatial: JointDiag) -> Method:
-    """ILRMA first: as many sources as microphones, whatever comes then."""
-    first = Separator(Nmf(FEW), Determined(spatial.demix))
+def two_step(source: SourceModel, spatial: JointDiag | FullRank, joint: JointDiag) -> Method:
+    """The jointly diagonalisable model with few bases first."""
+    first = Separator(Nmf(FEW), replace(joint, density=Gauss()))
     return Started(Separator(source, spatial), first, STEPS, spatial.begun)
+
+
+def ilrma(source: SourceModel, spatial: JointDiag | FullRank, joint: JointDiag) -> Method:
+    """ILRMA first: as many sources as microphones, whatever comes then."""
+    first = Separator(Nmf(FEW), Determined(joint.demix))
+    return Started(Separator(source, spatial), first, STEPS, lambda p: spatial.begun(joint.begun(p)))
 
 
 OPENINGS: dict[str, Opening] = {"cold": cold, "two-step": two_step, "ilrma": ilrma}

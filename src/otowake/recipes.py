@@ -23,6 +23,7 @@ from otowake.source.step import Rule, mm
 from otowake.spatial.consistent import Consistent
 from otowake.spatial.demix import GIP, Demix, ip1
 from otowake.spatial.determined import Determined
+from otowake.spatial.fullrank import FullRank
 from otowake.spatial.jointdiag import JointDiag, all_bins, each_bin
 from otowake.spatial.observed import Observed
 from otowake.spatial.overdetermined import Overdetermined
@@ -212,7 +213,8 @@ def fastmnmf(
         demix: the update of the matrices: ip1, ip2, iss1, iss2 or ipa.
         start: cold, two-step (30 iterations with two bases first) or ilrma (30 iterations of it first).
     """
-    return start(Nmf(bases), JointDiag(sources, demix, density, each_bin))
+    joint = JointDiag(sources, demix, density, each_bin)
+    return start(Nmf(bases), joint, joint)
 
 
 @listed(
@@ -238,4 +240,32 @@ def fastmnmf2(
         demix: the update of the matrices: ip1, ip2, iss1, iss2 or ipa.
         start: cold, two-step (30 iterations with two bases first) or ilrma (30 iterations of it first).
     """
-    return start(Nmf(bases), JointDiag(sources, demix, density, all_bins))
+    joint = JointDiag(sources, demix, density, all_bins)
+    return start(Nmf(bases), joint, joint)
+
+
+@listed(
+    "Each source has a free covariance in every bin: the most general model of sources that overlap.",
+    "diffuse or moving-about sounds; many times slower than fastmnmf2, which comes first",
+    "H. Sawada, H. Kameoka, S. Araki, N. Ueda, Multichannel extensions of non-negative matrix factorization with "
+    "complex-valued data, 2013",
+    takes="any",
+    iterations=60,
+)
+def mnmf(
+    sources: int = 2,
+    bases: int = 8,
+    density: Density = Gauss(),  # noqa: B008
+    demix: Demix = ip1,
+    start: Opening = two_step,
+) -> Method:
+    """Multichannel NMF.
+
+    Args:
+        sources: how many; more or fewer than microphones, or as many.
+        bases: spectra a source.
+        density: of all microphones of a bin at once: gauss, laplace, cauchy, t:NU or ggd:SHAPE (2 at most).
+        demix: the update of the matrices in the start: ip1, ip2, iss1, iss2 or ipa.
+        start: cold, two-step (30 iterations of fastmnmf2 first) or ilrma (30 iterations of it first).
+    """
+    return start(Nmf(bases), FullRank(sources, density), JointDiag(sources, demix, shares=all_bins))

@@ -23,6 +23,9 @@ def relabelled(s, microphones, sources):
     if hasattr(s, "s"):
         return s._replace(s=relabelled(s.s, microphones, sources))
     C = s.p.C[:, microphones][..., microphones]
+    if hasattr(s.p, "S"):
+        z, S = type(s.z)(*(x[sources] for x in s.z)), s.p.S[sources]
+        return s._replace(z=z, p=s.p._replace(S=S[..., microphones, :][..., microphones], C=C))
     if hasattr(s.p, "Q"):  # its rows are neither
         z = type(s.z)(*(x[sources] for x in s.z))
         return s._replace(z=z, p=s.p._replace(Q=s.p.Q[..., microphones], G=s.p.G[sources], C=C))

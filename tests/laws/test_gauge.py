@@ -11,6 +11,7 @@ from otowake.source import SOURCES
 from otowake.spatial.consistent import Consistent, projected_back
 from otowake.spatial.demix import GIP, ip1
 from otowake.spatial.determined import Determined
+from otowake.spatial.fullrank import FullRank
 from otowake.spatial.jointdiag import JointDiag, all_bins
 from otowake.spatial.observed import Observed
 from otowake.spatial.overdetermined import Overdetermined
@@ -26,6 +27,8 @@ SPATIALS = {
     "observed": Observed(Gauss(), 2),
     "jointdiag": JointDiag(2),
     "jointdiag-t": JointDiag(4, density=StudentT(3.0)),
+    "fullrank": FullRank(2),
+    "fullrank-t": FullRank(4, StudentT(3.0)),
     "jointdiag-all": JointDiag(4, shares=all_bins),
 }
 DEMIXING = [name for name in SPATIALS if "determined" in name or name == "consistent"]
@@ -37,6 +40,9 @@ def unbalanced(method, X):
     if hasattr(s.p, "Q"):
         Q = (s.p.Q + 0.3 * normal(g, *s.p.Q.shape)) * torch.tensor([0.01, 3.0, 100.0], dtype=torch.float64)[:, None]
         return s._replace(p=s.p._replace(Q=Q, G=7 * torch.rand(s.p.G.shape, dtype=torch.float64, generator=g)))
+    if hasattr(s.p, "S"):
+        A = normal(g, *s.p.S.shape)
+        return s._replace(p=s.p._replace(S=A @ A.mH))
     if not hasattr(s.p, "W"):
         return s
     n = s.p.W.shape[-2]
@@ -97,6 +103,13 @@ def test_channels_have_unit_power_and_shares_add_up_to_one(spatial):
     torch.testing.assert_close(p.G.sum(-1).mean(-1), torch.ones(model.sources, dtype=torch.float64))
     again, gain = model.gauge(p)
     torch.testing.assert_close(gain, torch.ones_like(gain), rtol=1e-10, atol=0)
+
+
+def test_covariances_have_trace_one():
+    model, X = SPATIALS["fullrank"], mixture(13, 3)
+    p, _ = model.gauge(unbalanced(Separator(SOURCES["nmf"], model), X).p)
+    trace = p.S.diagonal(dim1=-2, dim2=-1).real.sum(-1).mean(-1)
+    torch.testing.assert_close(trace, torch.ones(2, dtype=torch.float64))
 
 
 def test_projection_back_leaves_other_bins_alone():

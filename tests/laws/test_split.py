@@ -2,13 +2,14 @@
 
 import pytest
 import torch
-from cases import ALL_DENSITIES, STFT, fitting, generator, mixture, normal, powers
+from cases import ALL_DENSITIES, DENSITIES, STFT, fitting, generator, mixture, normal, powers
 
 from otowake.core.method import Split
 from otowake.divergence import DIVERGENCES, HeavyT
 from otowake.source import SOURCES, Nmf
 from otowake.spatial.consistent import Consistent
 from otowake.spatial.determined import Determined
+from otowake.spatial.fullrank import FullRank
 from otowake.spatial.jointdiag import JointDiag, all_bins, each_bin
 from otowake.spatial.observed import Observed
 from otowake.spatial.overdetermined import Overdetermined
@@ -103,6 +104,16 @@ def test_sources_that_share_channels(name, shares):
     r = powers(g, 3, *X.shape[-2:])
     check(lambda r: spatial.cost(X, p, r), split, r, r.shape)
     check(lambda r: spatial.cost(X, p, r), split, r.mean(-2, keepdim=True), r.shape)
+
+
+@pytest.mark.parametrize("name", [name for name, d in DENSITIES.items() if d.degree == 2])
+def test_covariances_of_full_rank(name):
+    X, g, spatial = mixture(8, 2, sources=3), generator(8), FullRank(3, DENSITIES[name])
+    p = spatial.init(X, 0)
+    A = normal(g, *p.S.shape)
+    p = p._replace(S=A @ A.mH)
+    r = powers(g, 3, *X.shape[-2:])
+    check(lambda r: spatial.cost(X, p, r), spatial.split(spatial.observe(X, p), p), r, r.shape)
 
 
 # ---- what updates make of it ----------------------------------------------------------------------------------------

@@ -98,8 +98,10 @@ class JointDiag:
         Q = torch.eye(X.shape[-3], dtype=X.dtype, device=X.device).expand_as(C).clone()
         return self.begun(DeterminedState(Q, C, full_rank_bins(C)))
 
-    def begun(self, p: DeterminedState) -> JointDiagState:
+    def begun(self, p: DeterminedState | JointDiagState) -> JointDiagState:
         """On top of a demixing matrix: its rows are those of Q."""
+        if isinstance(p, JointDiagState):
+            return p
         e = p.C.real.new_full((*p.C.shape[:-3], p.C.shape[-1], 1, 1), variance_floor(p.C))
         return JointDiagState(p.W, self.shares(p.C, self.sources), e, p.C, p.live)
 
