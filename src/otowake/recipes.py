@@ -3,6 +3,7 @@
 `sources` and `stft` are given by whoever has the recording; everything else is a setting.
 """
 
+from otowake import opening as openings
 from otowake.complex_nmf import ComplexNmf
 from otowake.core.method import Divergence, Method
 from otowake.core.separator import Separator
@@ -10,6 +11,7 @@ from otowake.core.wrap import Grouped, Started, Warm
 from otowake.divergence.beta import Beta
 from otowake.divergence.density import Density, Gauss, Laplace, Pooled
 from otowake.opening import Opening, two_step
+from otowake.rank_constrained import RankConstrained
 from otowake.recipe import RECIPES as RECIPES
 from otowake.recipe import Recipe as Recipe
 from otowake.recipe import listed
@@ -202,7 +204,7 @@ def fastmnmf(
     bases: int = 8,
     density: Density = Gauss(),  # noqa: B008
     demix: Demix = ip1,
-    start: Opening = two_step,
+    start: Opening = openings.ilrma,
 ) -> Method:
     """FastMNMF: in each bin the sources share the channels in another way.
 
@@ -229,7 +231,7 @@ def fastmnmf2(
     bases: int = 8,
     density: Density = Gauss(),  # noqa: B008
     demix: Demix = ip1,
-    start: Opening = two_step,
+    start: Opening = openings.ilrma,
 ) -> Method:
     """FastMNMF2: far fewer numbers, and bins that hold together.
 
@@ -269,3 +271,23 @@ def mnmf(
         start: cold, two-step (30 iterations of fastmnmf2 first) or ilrma (30 iterations of it first).
     """
     return start(Nmf(bases), FullRank(sources, density), JointDiag(sources, demix, shares=all_bins))
+
+
+@listed(
+    "Demixing finds one sound's direction; the noise, which has none, gets its full rank back. All else is the rest.",
+    "one talker in diffuse noise: traffic, a crowd, wind",
+    "Y. Kubo, N. Takamune, D. Kitamura, H. Saruwatari, Blind speech extraction based on rank-constrained spatial "
+    "covariance matrix estimation with multivariate generalized Gaussian distribution, 2020",
+    takes="any",
+    iterations=50,
+)
+def rcscme(target: int = 0, alpha: float = 0.1, bases: int = 2, demix: Demix = ip1) -> Method:
+    """Rank-constrained spatial covariance matrix estimation, after 50 iterations of ILRMA.
+
+    Args:
+        target: which of ILRMA's outputs is the target, from 1; 0: the one whose powers are spread widest.
+        alpha: the larger, the more is taken for noise; above -1.
+        bases: spectra a source in ILRMA.
+        demix: the update of the demixing matrices: ip1, ip2, iss1, iss2 or ipa.
+    """
+    return RankConstrained(Separator(Nmf(bases), Determined(demix)), target=target - 1 if target else None, alpha=alpha)

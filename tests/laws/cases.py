@@ -102,6 +102,8 @@ _BY_NAME: dict[str, dict[str, Any]] = {
     "shared": {"5": 5},
     "sparsity": {"0": 0.0, "30": 30.0},
     "shape": {"0.3": 0.3, "1": 1.0, "2": 2.0},
+    "alpha": {"0": 0.0, "2.5": 2.5},
+    "target": {"3": 3},
     "spread": {"0": 0.0, "0.3": 0.3},
 }
 _ALWAYS: dict[str, Any] = {"sources": 2, "stft": STFT, "warm": 5, "start": 2}
@@ -118,7 +120,7 @@ def _recipes() -> dict[str, Case]:
             name: value for name, value in _ALWAYS.items() if name in parameters and hints[name] not in (Start, Opening)
         }
         found[recipe.name] = Case(recipe.build(**given), _MICS[recipe.takes])
-        if recipe.takes == "any":
+        if recipe.takes == "any" and "sources" in given:
             found[f"{recipe.name}-sources=3"] = Case(recipe.build(**{**given, "sources": 3}), 2)
         for name in parameters:
             for label, value in {**_BY_TYPE.get(hints[name], {}), **_BY_NAME.get(name, {})}.items():
@@ -149,6 +151,11 @@ RECIPE_CASES = _recipes()
 PAIRINGS = _pairings()
 PLAIN = {name: case for name, case in RECIPE_CASES.items() if name in RECIPES}
 """Recipes as they are, for laws that do not depend on the parts."""
+
+
+def asked(name: str) -> int:
+    """How many sources a recipe is asked for at the door."""
+    return 1 if name == "rcscme" else 2
 
 
 def ran(method: Method, X: torch.Tensor, steps: int, state: Any = None, seed: int = 0) -> Any:

@@ -105,12 +105,15 @@ class FullRank:
         return torch.cat([b.cost for _, _, b in self._blocks(X, p, r)], -1).sum(-1)
 
     def images(self, X: Mixture, p: FullRankState, r: Power, microphones: Sequence[int]) -> Images:
-        mics, n = list(microphones), p.S.shape[-4]
-        e, parts = variance_floor(X), []
+        mics, parts = list(microphones), []
         for S, some, b in self._blocks(X, p, r):
-            heard = torch.einsum("...nfij,...jft->...nift", S[..., mics, :], b.u) * some.unsqueeze(-3)
-            parts.append(heard + e / n * b.u[..., mics, :, :].unsqueeze(-4))
-        return torch.where(p.live[..., None, None, :, None], torch.cat(parts, -2), shared_out(X, n, mics))
+            Su = torch.einsum("...nfij,...jft->...nift", S, b.u)  # of all, so that digits do not depend on the choice
+            parts.append(Su[..., mics, :, :] * some.unsqueeze(-3))
+        heard, n = torch.cat(parts, -2), self.sources
+        floor = X[..., mics, :, :] - heard.sum(-4)  # e u
+        return torch.where(
+            p.live[..., None, None, :, None], heard + shared_out(floor, n), shared_out(X[..., mics, :, :], n)
+        )
 
     def gauge(self, p: FullRankState) -> tuple[FullRankState, Gain]:
         s = p.S.diagonal(dim1=-2, dim2=-1).real.sum(-1).mean(-1)[..., None, None]

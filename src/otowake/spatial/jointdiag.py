@@ -141,11 +141,12 @@ class JointDiag:
         return self.density.cost(self.observe(X, p), channels(p, r)) - 2 * X.shape[-1] * log_det
 
     def images(self, X: Mixture, p: JointDiagState, r: Power, microphones: Sequence[int]) -> Images:
-        A = torch.linalg.inv_ex(p.Q).inverse[..., list(microphones), :]
+        mics = list(microphones)
+        A = torch.linalg.inv_ex(p.Q).inverse[..., mics, :]
         n, U = p.G.shape[-3], demixed(X, p.Q) / channels(p, r)
         parts = [U * (_share(p.G, k) * r[..., k : k + 1, :, :] + p.e / n) for k in range(n)]
         heard = torch.stack([demixed(part, A) for part in parts], -4)
-        return torch.where(p.live[..., None, None, :, None], heard, shared_out(X, n, microphones))
+        return torch.where(p.live[..., None, None, :, None], heard, shared_out(X[..., mics, :, :], n))
 
     def gauge(self, p: JointDiagState) -> tuple[JointDiagState, Gain]:
         d = row_powers(p.Q, p.C)  # *b m

@@ -16,13 +16,13 @@ def projected_images(
     """c_nm = A_mn y_n at some microphones; bins that are not live are shared out equally, so sums stay exact."""
     mics = list(microphones)
     scale = A[..., mics, :].permute(*range(A.ndim - 3), -1, -2, -3)  # *b n m f
-    shared = shared_out(X, A.shape[-1], mics)
+    shared = shared_out(X[..., mics, :, :], A.shape[-1])
     return torch.where(live[..., None, None, :, None], scale[..., None] * Y.unsqueeze(-3), shared)
 
 
-def shared_out(X: Mixture, n: int, microphones: Sequence[int]) -> Images:
-    """An equal share of the mixture at some microphones for each of n sources; their axis is 1."""
-    return X[..., list(microphones), :, :].unsqueeze(-4) / n
+def shared_out(X: Mixture, n: int) -> Images:
+    """The equal share of each of n sources; their axis is 1."""
+    return X.unsqueeze(-4) / n
 
 
 def normalised(p: Any) -> tuple[Any, Gain]:

@@ -159,6 +159,10 @@ def _built(
         parse_settings(chosen, dict.fromkeys(unknown, ""))
     if "stft" in signature:
         values["stft"] = stft
+    if chosen.takes == "any" and "sources" not in signature and sources not in (None, 1):
+        raise OtowakeError(
+            f"{chosen.name} finds one source and leaves all else as the rest; ask for 1 source, or take fastmnmf2."
+        )
     if "sources" in signature and (sources is not None or chosen.takes == "any"):
         values["sources"] = sources or ready.X.shape[-3]
     if chosen.takes == "more" and ready.X.shape[-3] == sources:
