@@ -53,7 +53,7 @@ class RankConstrained:
     """
 
     first: Separator
-    steps: int = 50
+    steps: int = 30
     target: int | None = None
     alpha: float = 0.1
     proved = True

@@ -282,7 +282,7 @@ def mnmf(
     iterations=50,
 )
 def rcscme(target: int = 0, alpha: float = 0.1, bases: int = 2, demix: Demix = ip1) -> Method:
-    """Rank-constrained spatial covariance matrix estimation, after 50 iterations of ILRMA.
+    """Rank-constrained spatial covariance matrix estimation, after 30 iterations of ILRMA.
 
     Args:
         target: which of ILRMA's outputs is the target, from 1; 0: the one whose powers are spread widest.
@@ -290,4 +290,5 @@ def rcscme(target: int = 0, alpha: float = 0.1, bases: int = 2, demix: Demix = i
         bases: spectra a source in ILRMA.
         demix: the update of the demixing matrices: ip1, ip2, iss1, iss2 or ipa.
     """
-    return RankConstrained(Separator(Nmf(bases), Determined(demix)), target=target - 1 if target else None, alpha=alpha)
+    first = Separator(Nmf(bases), Determined(demix))
+    return RankConstrained(first, openings.STEPS, target - 1 if target else None, alpha)

@@ -1,4 +1,4 @@
-"""FastMNMF and MNMF index by index: an iteration as slow loops on tiny problems, against the library.
+"""FastMNMF, MNMF and RCSCME index by index: an iteration as slow loops on tiny problems, against the library.
 
 Letters of the papers: T, V are the library's B, H; arrays are NumPy's: x[f, t, m], Q[f, m, m], G[n, f, m].
 """
@@ -12,8 +12,10 @@ from test_updates import FLOOR, ab, close, loops_demixed, loops_ip1, loops_model
 
 from otowake.core.separator import Separator
 from otowake.divergence.density import Gauss, StudentT
+from otowake.rank_constrained import RankConstrained
 from otowake.source.nmf import Nmf
 from otowake.spatial.demix import ip1
+from otowake.spatial.determined import Determined
 from otowake.spatial.fullrank import FullRank
 from otowake.spatial.jointdiag import JointDiag, all_bins, each_bin
 
@@ -193,3 +195,43 @@ def test_an_iteration_of_mnmf(size, density):
     for n, f, t in np.ndindex(r.shape):
         wanted = (r[n, f, t] * new[n, f] + FLOOR / N * np.eye(M)) @ u[f, t]
         close(images[n, :, f, t], wanted, 1e-6)
+
+
+# ---- RCSCME -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mics", [2, 3])
+def test_the_cost_of_rcscme_is_the_likelihood(mics):
+    """Of N_C(0, r0 a a^H + r1 (N + l a a^H)) with N = <u u^H>, u = x - a w^H x; a constant of each bin apart."""
+    X, alpha, g = mixture(6, mics, 3, 9), 0.3, generator(6)
+    method = RankConstrained(Separator(Nmf(2), Determined()), steps=3, target=1, alpha=alpha)
+    s = method.init(X)
+    x, w, a = X.permute(1, 2, 0).numpy(), s.w.numpy(), s.a.numpy()
+    N = np.zeros((3, mics, mics), complex)
+    for f, t in np.ndindex(3, 9):
+        u = x[f, t] - a[f] * (w[f] @ x[f, t])
+        N[f] += np.outer(u, u.conj()) / 9
+
+    def likelihood(r, lam):
+        total = 0.0
+        for f, t in np.ndindex(3, 9):
+            one = np.outer(a[f], a[f].conj())
+            R = r[0, f, t] * one + r[1, f, t] * (N[f] + lam[f] * one)
+            total += np.linalg.slogdet(R)[1] + (x[f, t].conj() @ np.linalg.solve(R, x[f, t])).real
+            total += (alpha + 1) * np.log(r[0, f, t]) + FLOOR / r[0, f, t]
+        return total
+
+    gaps = []
+    for _ in range(3):
+        r, lam = (
+            0.1 + torch.rand(2, 3, 9, dtype=torch.float64, generator=g),
+            torch.rand(3, dtype=torch.float64, generator=g) + 0.1,
+        )
+        gaps.append(float(method.cost(X, s._replace(r=r, l=lam))) - likelihood(r.numpy(), lam.numpy()))
+    assert max(gaps) - min(gaps) < 1e-6
+    # the Wiener filter of the target
+    images, r, lam = method.images(X, s, range(mics)).numpy(), s.r.numpy(), s.l.numpy()
+    for f, t in np.ndindex(3, 9):
+        one = np.outer(a[f], a[f].conj())
+        R = r[0, f, t] * one + r[1, f, t] * (N[f] + lam[f] * one)
+        close(images[0, :, f, t], r[0, f, t] * one @ np.linalg.solve(R, x[f, t]), 1e-8)
