@@ -49,20 +49,20 @@ class RankConstrained:
         first: a demixing method with as many outputs as microphones; it runs inside `init`.
         steps: how long.
         target: which output is the target, from 0; None: the one whose powers are spread widest (speech in noise).
-        alpha: of the prior, above -1: the larger, the quieter the target.
+        alpha: of the prior, above -1: the larger, the quieter the target; to 0 a weight only, above it a density.
     """
 
     first: Separator
     steps: int = 30
     target: int | None = None
-    alpha: float = 0.1
+    alpha: float = -0.5
     proved = True
 
     def __post_init__(self) -> None:
         if self.steps < 0:
             raise OtowakeError(f"A start takes 0 iterations or more, got {self.steps}.")
         if not self.alpha > -1:
-            raise OtowakeError(f"RCSCME: alpha must be above -1, got {self.alpha:g}; try 0.1.")
+            raise OtowakeError(f"RCSCME: alpha must be above -1, got {self.alpha:g}; try -0.5.")
 
     def epoch(self, s: RankConstrainedState) -> int:
         return 0

@@ -281,7 +281,7 @@ def mnmf(
     takes="any",
     iterations=50,
 )
-def rcscme(target: int = 0, alpha: float = 0.1, bases: int = 2, demix: Demix = ip1) -> Method:
+def rcscme(target: int = 0, alpha: float = -0.5, bases: int = 2, demix: Demix = ip1) -> Method:
     """Rank-constrained spatial covariance matrix estimation, after 30 iterations of ILRMA.
 
     Args:
