@@ -3,10 +3,7 @@
 `sources` and `stft` are given by whoever has the recording; everything else is a setting.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
-
+from otowake import opening as openings
 from otowake.complex_nmf import ComplexNmf
 from otowake.core.method import Divergence, Method
 from otowake.core.separator import Separator
@@ -14,6 +11,11 @@ from otowake.core.wrap import Grouped, Groups, Started, Warm
 from otowake.divergence.beta import Beta
 from otowake.divergence.density import Density, Gauss, Laplace, Pooled, tempered
 from otowake.proximal import Pds, Proximal, Splitting
+from otowake.opening import Opening, two_step
+from otowake.rank_constrained import RankConstrained
+from otowake.recipe import RECIPES as RECIPES
+from otowake.recipe import Recipe as Recipe
+from otowake.recipe import listed
 from otowake.signal.stft import Stft
 from otowake.source.flat import Flat
 from otowake.source.frame import Frame
@@ -26,56 +28,13 @@ from otowake.source.step import Rule, mm
 from otowake.spatial.consistent import Consistent
 from otowake.spatial.demix import GIP, Demix, ip1
 from otowake.spatial.determined import Determined
+from otowake.spatial.fullrank import FullRank
+from otowake.spatial.jointdiag import JointDiag, all_bins, each_bin
 from otowake.spatial.observed import Observed
 from otowake.spatial.overdetermined import Overdetermined
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """A named algorithm.
-
-    Attributes:
-        name: as on the command line.
-        build: typed function that makes the method.
-        summary: what it does, one sentence.
-        good_for: when to take it.
-        citation: author, year, title.
-        takes: "one" channel, as many channels as sources ("square"), or "more" channels than sources.
-        iterations: how many are usual.
-        frame: seconds of the STFT's usual frame (experiments/quality).
-    """
-
-    name: str
-    build: Callable[..., Method]
-    summary: str
-    good_for: str
-    citation: str
-    takes: Literal["one", "square", "more"] = "square"
-    iterations: int = 100
-    frame: float = 0.25
-
-
-RECIPES: dict[str, Recipe] = {}
-"""Every recipe by name."""
-
-
-def _recipe(
-    summary: str,
-    good_for: str,
-    citation: str,
-    takes: Literal["one", "square", "more"] = "square",
-    iterations: int = 100,
-    frame: float = 0.25,
-) -> Callable[[Callable[..., Method]], Callable[..., Method]]:
-    def listed(build: Callable[..., Method]) -> Callable[..., Method]:
-        name = build.__name__
-        RECIPES[name] = Recipe(name, build, summary, good_for, citation, takes, iterations, frame)
-        return build
-
-    return listed
-
-
-@_recipe(
+@listed(
     "One channel as a sum of spectral patterns; each source is the share of its pattern in every bin.",
     "a mono recording of few repeating sounds (notes, drum hits), and as a part of everything else",
     "C. Fevotte, N. Bertin, J.-L. Durrieu, Nonnegative matrix factorization with the Itakura-Saito divergence, 2009",
@@ -105,7 +64,7 @@ def nmf(
     return Separator(Nmf(bases, domain, rule, start=start), Observed(divergence, sources, power))
 
 
-@_recipe(
+@listed(
     "One channel as a sum of spectral patterns that keep their own phases, so that sounds may cancel each other.",
     "a mono recording of few sounds that overlap in the same bins; several times slower than nmf, which comes first",
     "H. Kameoka, N. Ono, K. Kashino, S. Sagayama, Complex NMF: a new sparse representation for acoustic signals, 2009",
@@ -127,7 +86,7 @@ def complex_nmf(
     return ComplexNmf(sources, bases, sparsity, shape, spread)
 
 
-@_recipe(
+@listed(
     "Demixes by independence alone: all bins of a sound are loud together.",
     "a fast first answer, and speech in moderate reverberation",
     "N. Ono, Stable and fast update rules for independent vector analysis based on auxiliary function technique, 2011",
@@ -145,7 +104,7 @@ def auxiva(density: Density = Laplace(), demix: Demix = ip1) -> Method:  # noqa:
     return Separator(Flat(), Determined(demix, Pooled(density)))
 
 
-@_recipe(
+@listed(
     "AuxIVA with as many outputs as microphones, put together into the number of sources asked for.",
     "more microphones than sources in reverberation: the extra outputs catch reflections",
     'N. Ono, 2011 (AuxIVA); grouping its outputs is a known baseline ("AuxIVA+"), this measure of likeness is ours',
@@ -169,7 +128,7 @@ def auxiva_plus(
     return Grouped(auxiva(density, demix), sources, groups or None)
 
 
-@_recipe(
+@listed(
     "Demixes fewer sources than there are microphones; the rest of space is kept apart as stationary noise.",
     "more microphones than sources in steady noise",
     "R. Scheibler, N. Ono, Independent vector analysis with more microphones than sources, 2019",
@@ -188,7 +147,7 @@ def overiva(sources: int = 2, density: Density = Gauss()) -> Method:  # noqa: B0
     return Separator(Flat(), Overdetermined(sources, Pooled(density)))
 
 
-@_recipe(
+@listed(
     "Demixes by independence and by a low-rank spectrogram of each source.",
     "music, and speech when consistent_ilrma is too slow",
     "D. Kitamura, N. Ono, H. Sawada, H. Kameoka, H. Saruwatari, Determined blind source separation unifying IVA and "
@@ -226,7 +185,7 @@ def ilrma(
     return Warm(first, of(density), warm, tuple(map(of, tempered(density, temper))))
 
 
-@_recipe(
+@listed(
     "ILRMA whose source models look at spectrograms that a signal can really have.",
     "most recordings with as many microphones as sources; the best of the determined methods here",
     "D. Kitamura, K. Yatabe, Consistent independent low-rank matrix analysis for determined blind source separation, "
@@ -247,7 +206,7 @@ def consistent_ilrma(stft: Stft = Stft(), bases: int = 4, demix: Demix = ip1, st
     return Started(method, Separator(Flat(), Determined(demix, Pooled(Laplace()))), start) if start else method
 
 
-@_recipe(
+@listed(
     "Demixes by what the sources are drawn to, a penalty that is put in and taken out without new equations.",
     "trying other ideas of what a source is: group is independent vector analysis, low-rank and harmonic have no other",
     "K. Yatabe, D. Kitamura, Determined blind source separation via proximal splitting algorithm, 2018",
@@ -264,7 +223,7 @@ def pds(source: Shrinks = (Group(),), splitting: Splitting = Pds(), tolerance: f
     return Proximal(source, splitting, tolerance)
 
 
-@_recipe(
+@listed(
     "Demixes so that the harmonics of each source stand out: a mask of cepstra in place of a source model.",
     "speech and single voices, where no more is known than that they have harmonics",
     "K. Yatabe, D. Kitamura, Determined BSS based on time-frequency masking and its application to harmonic vector "
@@ -279,3 +238,105 @@ def hva(kappa: int = 1, splitting: Splitting = Pds(), tolerance: float = 1e-3) -
         tolerance: it stops where both residuals are below; 0 never does.
     """
     return Proximal((Harmonic(kappa),), splitting, tolerance)
+
+
+@listed(
+    "Sources that overlap in every channel: one matrix a bin makes the covariances of all of them diagonal.",
+    "reverberation, and more or fewer sources than microphones; fastmnmf2 comes first",
+    "K. Sekiguchi, Y. Bando, A. A. Nugraha, K. Yoshii, T. Kawahara, Fast multichannel nonnegative matrix factorization "
+    "with directivity-aware jointly-diagonalizable spatial covariance matrices for blind source separation, 2020",
+    takes="any",
+)
+def fastmnmf(
+    sources: int = 2,
+    bases: int = 8,
+    density: Density = Gauss(),  # noqa: B008
+    demix: Demix = ip1,
+    start: Opening = openings.ilrma,
+) -> Method:
+    """FastMNMF: in each bin the sources share the channels in another way.
+
+    Args:
+        sources: how many; more or fewer than microphones, or as many.
+        bases: spectra a source.
+        density: of a channel: gauss, laplace, cauchy, t:NU or ggd:SHAPE (2 at most).
+        demix: the update of the matrices: ip1, ip2, iss1, iss2 or ipa.
+        start: cold, two-step (30 iterations with two bases first) or ilrma (30 iterations of it first).
+    """
+    joint = JointDiag(sources, demix, density, each_bin)
+    return start(Nmf(bases), joint, joint)
+
+
+@listed(
+    "FastMNMF whose sources share the channels in the same way in all bins.",
+    "reverberation, and more or fewer sources than microphones",
+    "K. Sekiguchi, Y. Bando, A. A. Nugraha, K. Yoshii, T. Kawahara, Fast multichannel nonnegative matrix factorization "
+    "with directivity-aware jointly-diagonalizable spatial covariance matrices for blind source separation, 2020",
+    takes="any",
+)
+def fastmnmf2(
+    sources: int = 2,
+    bases: int = 8,
+    density: Density = Gauss(),  # noqa: B008
+    demix: Demix = ip1,
+    start: Opening = openings.ilrma,
+) -> Method:
+    """FastMNMF2: far fewer numbers, and bins that hold together.
+
+    Args:
+        sources: how many; more or fewer than microphones, or as many.
+        bases: spectra a source.
+        density: of a channel: gauss, laplace, cauchy, t:NU or ggd:SHAPE (2 at most).
+        demix: the update of the matrices: ip1, ip2, iss1, iss2 or ipa.
+        start: cold, two-step (30 iterations with two bases first) or ilrma (30 iterations of it first).
+    """
+    joint = JointDiag(sources, demix, density, all_bins)
+    return start(Nmf(bases), joint, joint)
+
+
+@listed(
+    "Each source has a free covariance in every bin: the most general model of sources that overlap.",
+    "diffuse or moving-about sounds; many times slower than fastmnmf2, which comes first",
+    "H. Sawada, H. Kameoka, S. Araki, N. Ueda, Multichannel extensions of non-negative matrix factorization with "
+    "complex-valued data, 2013",
+    takes="any",
+    iterations=60,
+)
+def mnmf(
+    sources: int = 2,
+    bases: int = 8,
+    density: Density = Gauss(),  # noqa: B008
+    demix: Demix = ip1,
+    start: Opening = two_step,
+) -> Method:
+    """Multichannel NMF.
+
+    Args:
+        sources: how many; more or fewer than microphones, or as many.
+        bases: spectra a source.
+        density: of all microphones of a bin at once: gauss, laplace, cauchy, t:NU or ggd:SHAPE (2 at most).
+        demix: the update of the matrices in the start: ip1, ip2, iss1, iss2 or ipa.
+        start: cold, two-step (30 iterations of fastmnmf2 first) or ilrma (30 iterations of it first).
+    """
+    return start(Nmf(bases), FullRank(sources, density), JointDiag(sources, demix, shares=all_bins))
+
+
+@listed(
+    "Demixing finds one sound's direction; the noise, which has none, gets its full rank back. All else is the rest.",
+    "one talker in diffuse noise: traffic, a crowd, wind",
+    "Y. Kubo, N. Takamune, D. Kitamura, H. Saruwatari, Blind speech extraction based on rank-constrained spatial "
+    "covariance matrix estimation with multivariate generalized Gaussian distribution, 2020",
+    takes="any",
+    iterations=50,
+)
+def rcscme(target: int = 0, alpha: float = -0.5, bases: int = 2, demix: Demix = ip1) -> Method:
+    """Rank-constrained spatial covariance matrix estimation, after 30 iterations of ILRMA.
+
+    Args:
+        target: which of ILRMA's outputs is the target, from 1; 0: the one whose powers are spread widest.
+        alpha: the larger, the more is taken for noise; above -1.
+        bases: spectra a source in ILRMA.
+        demix: the update of the demixing matrices: ip1, ip2, iss1, iss2 or ipa.
+    """
+    first = Separator(Nmf(bases), Determined(demix))
+    return RankConstrained(first, openings.STEPS, target - 1 if target else None, alpha)

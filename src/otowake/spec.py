@@ -18,6 +18,7 @@ from otowake.divergence.density import GGD, Cauchy, Density, Gauss, Laplace, Stu
 from otowake.divergence.heavy import HeavyT, students_t
 from otowake.divergence.sum import Sum
 from otowake.proximal import Admm, Pds, Splitting
+from otowake.opening import OPENINGS, Opening
 from otowake.recipes import RECIPES, Recipe
 from otowake.signal.stft import Stft
 from otowake.source.mask import DRAWN
@@ -84,7 +85,7 @@ def show(value: Any) -> str:
         return ",".join(str(one + 1) for one in value) or "auto" if numbers else "+".join(map(show, value))
     if isinstance(value, Values):
         return "values"
-    for name, part in {**DEMIXES, **RULES, **STARTS, **_PLAIN}.items():
+    for name, part in {**DEMIXES, **RULES, **STARTS, **OPENINGS, **_PLAIN}.items():
         if part is value or (part == value and name in _PLAIN):
             return name
     if isinstance(value, StudentT | HeavyT):
@@ -202,6 +203,7 @@ _KINDS: dict[Any, _Kind] = {
     Shrinks: _Kind(f"{', '.join(DRAWN)}, or a sum such as group+low-rank", _shrinks),
     Groups: _Kind("auto, or a number from 1 for each output, such as 1,2,1,2", _groups),
     Splitting: _Kind("pds, pds:RELAX, admm or admm:RHO", _splitting),
+    Opening: _Kind(", ".join(OPENINGS), lambda text: OPENINGS[text.strip().lower()]),
     Demix: _Kind(", ".join(DEMIXES), lambda text: DEMIXES[text.strip().lower()]),
 }
 

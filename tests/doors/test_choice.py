@@ -41,3 +41,23 @@ def test_offset_of_all_channels_takes_no_dimension():
     result = otowake.separate(x, 16_000, iterations=2)
     assert result.diagnostics["rank"] == 3
     assert len(result.sources) == 3
+
+
+@pytest.mark.parametrize("method", ["fastmnmf", "fastmnmf2", "mnmf"])
+def test_more_sources_than_microphones_where_the_method_can(method):
+    x = 0.1 * np.random.default_rng(3).laplace(size=(2, 4_000))
+    result = otowake.separate(x, 8_000, method, sources=3, iterations=1, stft="256/64", settings={"start": "cold"})
+    assert result.sources.shape == (3, 4_000)
+    np.testing.assert_allclose(result.sources.sum(0), x[0], atol=1e-9)
+    assert result.settings["sources"] == 3
+    with pytest.raises(otowake.OtowakeError, match="3 sources cannot be told apart"):
+        otowake.separate(x, 8_000, "ilrma", sources=3, stft="256/64")
+
+
+def test_as_many_sources_as_independent_channels_unless_told():
+    x = 0.1 * np.random.default_rng(4).laplace(size=(3, 4_000))
+    x[2] = x[0] - x[1]
+    result = otowake.separate(x, 8_000, "fastmnmf2", iterations=1, stft="256/64", settings={"start": "cold"})
+    assert result.settings["sources"] == len(result.sources) == 2
+    with pytest.raises(otowake.OtowakeError, match="rcscme finds one source"):
+        otowake.separate(x, 8_000, "rcscme", sources=2, stft="256/64")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, get_type_hints
 
 import torch
 
+from otowake import opening
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Divergence, Method
 from otowake.core.separator import Separator
@@ -16,6 +17,7 @@ from otowake.core.wrap import Warm
 from otowake.divergence import DIVERGENCES
 from otowake.divergence.density import DENSITIES, Density, Pooled
 from otowake.proximal import Admm, Pds, Splitting
+from otowake.opening import OPENINGS, Opening
 from otowake.recipes import RECIPES
 from otowake.signal.stft import Stft
 from otowake.source import SOURCES
@@ -66,8 +68,8 @@ def powers(g: torch.Generator, sources: int, bins: int, frames: int, components:
 
 
 def mixing(g: torch.Generator, bins: int, mics: int, sources: int) -> torch.Tensor:
-    """f m n: random matrices whose condition number is 3."""
-    U = torch.linalg.qr(normal(g, bins, mics, sources)).Q
+    """f m n: random matrices whose condition number is 3; for more sources than microphones, rows of such."""
+    U = torch.linalg.qr(normal(g, bins, max(mics, sources), sources)).Q[:, :mics]
     V = torch.linalg.qr(normal(g, bins, sources, sources)).Q
     return (U * torch.linspace(1, 3, sources, dtype=torch.float64)) @ V
 
@@ -82,8 +84,8 @@ def mixture(seed: int, mics: int = 3, bins: int = 9, frames: int = 60, sources: 
 
 
 def problem(case: Case, seed: int, **sizes: int) -> torch.Tensor:
-    """A mixture for a case."""
-    return mixture(seed, case.mics, **{"sources": max(case.mics, 2), **sizes} if case.mics == 1 else sizes)
+    """A mixture for a case: of two sources in one channel, of three in two, else of as many as microphones."""
+    return mixture(seed, case.mics, **{"sources": {1: 2, 2: 3}.get(case.mics, case.mics), **sizes})
 
 
 # ---- methods ----------------------------------------------------------------------------------------------------
@@ -96,6 +98,7 @@ _BY_TYPE: dict[Any, dict[str, Any]] = {
     Start: dict(STARTS),
     Shrinks: {**{name: (part,) for name, part in DRAWN.items()}, "group+low-rank": (Group(), LowRank())},
     Splitting: {"pds:0.7": Pds(0.7), "admm": Admm(), "admm:2": Admm(2.0)},
+    Opening: dict(OPENINGS),
 }
 _BY_NAME: dict[str, dict[str, Any]] = {
     "power": {"1": 1.0},
@@ -104,10 +107,13 @@ _BY_NAME: dict[str, dict[str, Any]] = {
     "shared": {"5": 5},
     "sparsity": {"0": 0.0, "30": 30.0},
     "shape": {"0.3": 0.3, "1": 1.0, "2": 2.0},
+    "alpha": {"0": 0.0, "2.5": 2.5},
+    "target": {"3": 3},
     "spread": {"0": 0.0, "0.3": 0.3},
 }
 _ALWAYS: dict[str, Any] = {"sources": 2, "stft": STFT, "warm": 5, "start": 2}
-_MICS = {"one": 1, "square": 3, "more": 4}
+_MICS = {"one": 1, "square": 3, "more": 4, "any": 3}
+opening.STEPS = 3
 
 
 def _recipes() -> dict[str, Case]:
@@ -115,8 +121,12 @@ def _recipes() -> dict[str, Case]:
     found = {}
     for recipe in RECIPES.values():
         parameters, hints = inspect.signature(recipe.build).parameters, get_type_hints(recipe.build)
-        given = {name: value for name, value in _ALWAYS.items() if name in parameters and hints[name] != Start}
+        given = {
+            name: value for name, value in _ALWAYS.items() if name in parameters and hints[name] not in (Start, Opening)
+        }
         found[recipe.name] = Case(recipe.build(**given), _MICS[recipe.takes])
+        if recipe.takes == "any" and "sources" in given:
+            found[f"{recipe.name}-sources=3"] = Case(recipe.build(**{**given, "sources": 3}), 2)
         for name in parameters:
             for label, value in {**_BY_TYPE.get(hints[name], {}), **_BY_NAME.get(name, {})}.items():
                 try:
@@ -146,6 +156,11 @@ RECIPE_CASES = _recipes()
 PAIRINGS = _pairings()
 PLAIN = {name: case for name, case in RECIPE_CASES.items() if name in RECIPES}
 """Recipes as they are, for laws that do not depend on the parts."""
+
+
+def asked(name: str) -> int:
+    """How many sources a recipe is asked for at the door."""
+    return 1 if name == "rcscme" else 2
 
 
 def ran(method: Method, X: torch.Tensor, steps: int, state: Any = None, seed: int = 0) -> Any:

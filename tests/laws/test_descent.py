@@ -17,9 +17,11 @@ from otowake.core.separator import Separator
 from otowake.core.wrap import Warm
 from otowake.divergence.density import DENSITIES, GGD, Gauss, Pooled
 from otowake.ops import demixed, weighted_covariance
+from otowake.rank_constrained import RankConstrained
 from otowake.spatial.demix import DEMIXES, GIP
 from otowake.spatial.demix.update import degree
 from otowake.spatial.determined import Determined
+from otowake.spatial.overdetermined import Overdetermined
 
 STEPS = 30
 RISE = 1e-12
@@ -39,10 +41,10 @@ def rounding(method: Method, X: torch.Tensor, s: Any) -> torch.Tensor:
     All these likelihoods grow without bound where a demixed bin vanishes (docs/decisions/0003-numbers.md); a source
     model that finds such a bin ends at its floors, and weights of 1e10 and more make V as good as singular.
     """
-    if isinstance(method, ComplexNmf):  # bounded below, inverts nothing
+    if isinstance(method, ComplexNmf | RankConstrained):  # bounded below, invert nothing
         return torch.zeros(())
     inner, (z, p) = separator(method, s)
-    if not hasattr(inner.spatial, "density"):
+    if not isinstance(inner.spatial, Determined | Overdetermined):
         return torch.zeros(())
     o = inner.spatial.observe(X, p)
     z = inner.source.update(z, inner.spatial.split(o, p))

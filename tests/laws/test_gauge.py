@@ -11,6 +11,8 @@ from otowake.source import SOURCES
 from otowake.spatial.consistent import Consistent, projected_back
 from otowake.spatial.demix import GIP, ip1
 from otowake.spatial.determined import Determined
+from otowake.spatial.fullrank import FullRank
+from otowake.spatial.jointdiag import JointDiag, all_bins
 from otowake.spatial.observed import Observed
 from otowake.spatial.overdetermined import Overdetermined
 
@@ -23,12 +25,24 @@ SPATIALS = {
     "overdetermined-pooled": Overdetermined(2, Pooled(Laplace())),
     "consistent": Consistent(Determined(), STFT),
     "observed": Observed(Gauss(), 2),
+    "jointdiag": JointDiag(2),
+    "jointdiag-t": JointDiag(4, density=StudentT(3.0)),
+    "fullrank": FullRank(2),
+    "fullrank-t": FullRank(4, StudentT(3.0)),
+    "jointdiag-all": JointDiag(4, shares=all_bins),
 }
+DEMIXING = [name for name in SPATIALS if "determined" in name or name == "consistent"]
 
 
 def unbalanced(method, X):
     """A state with scales all over the place, so that the gauge has something to do."""
     s, g = method.init(X), generator(11)
+    if hasattr(s.p, "Q"):
+        Q = (s.p.Q + 0.3 * normal(g, *s.p.Q.shape)) * torch.tensor([0.01, 3.0, 100.0], dtype=torch.float64)[:, None]
+        return s._replace(p=s.p._replace(Q=Q, G=7 * torch.rand(s.p.G.shape, dtype=torch.float64, generator=g)))
+    if hasattr(s.p, "S"):
+        A = normal(g, *s.p.S.shape)
+        return s._replace(p=s.p._replace(S=A @ A.mH))
     if not hasattr(s.p, "W"):
         return s
     n = s.p.W.shape[-2]
@@ -66,7 +80,7 @@ def test_gauge_is_neutral(spatial, source):
     assert (now - was).abs().max() <= 1e-10 * was.abs().max()
 
 
-@pytest.mark.parametrize("spatial", [name for name in SPATIALS if name != "observed"])
+@pytest.mark.parametrize("spatial", DEMIXING)
 def test_gauge_does_what_it_says(spatial):
     """Unit mean power of every source; for `Consistent` the scale at the first microphone."""
     model, X = SPATIALS[spatial], mixture(13, 3)
@@ -78,6 +92,24 @@ def test_gauge_does_what_it_says(spatial):
         torch.testing.assert_close(model.observe(X, p).mean((-2, -1)), torch.ones(p.W.shape[-2], dtype=torch.float64))
     again, gain = model.gauge(p)
     torch.testing.assert_close(gain, torch.ones_like(gain), rtol=1e-10, atol=0)
+
+
+@pytest.mark.parametrize("spatial", [name for name in SPATIALS if name.startswith("jointdiag")])
+def test_channels_have_unit_power_and_shares_add_up_to_one(spatial):
+    model, X = SPATIALS[spatial], mixture(13, 3)
+    s = unbalanced(Separator(SOURCES["nmf"], model), X)
+    p, _ = model.gauge(s.p)
+    torch.testing.assert_close(model.observe(X, p).mean((-2, -1)), torch.ones(3, dtype=torch.float64))
+    torch.testing.assert_close(p.G.sum(-1).mean(-1), torch.ones(model.sources, dtype=torch.float64))
+    again, gain = model.gauge(p)
+    torch.testing.assert_close(gain, torch.ones_like(gain), rtol=1e-10, atol=0)
+
+
+def test_covariances_have_trace_one():
+    model, X = SPATIALS["fullrank"], mixture(13, 3)
+    p, _ = model.gauge(unbalanced(Separator(SOURCES["nmf"], model), X).p)
+    trace = p.S.diagonal(dim1=-2, dim2=-1).real.sum(-1).mean(-1)
+    torch.testing.assert_close(trace, torch.ones(2, dtype=torch.float64))
 
 
 def test_projection_back_leaves_other_bins_alone():

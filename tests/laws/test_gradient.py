@@ -18,12 +18,14 @@ from otowake.source import SOURCES, Nmf
 from otowake.spatial.consistent import Consistent
 from otowake.spatial.demix import DEMIXES, ip1
 from otowake.spatial.determined import Determined
+from otowake.spatial.fullrank import FullRank
+from otowake.spatial.jointdiag import JointDiag, all_bins
 from otowake.spatial.observed import Observed
 from otowake.spatial.overdetermined import Overdetermined
 
 STEPS = 5
 FIT = [(density, demix) for density in ALL_DENSITIES for demix in fitting(ALL_DENSITIES[density])]
-MOVED = ("z.B", "z.H", "z.Z", "z.r", "p.W", "B", "H", "E")
+MOVED = ("z.B", "z.H", "z.Z", "z.r", "p.W", "p.Q", "p.G", "p.S", "B", "H", "E")
 
 
 def check(method, X, free=MOVED):
@@ -37,6 +39,8 @@ def check(method, X, free=MOVED):
         for name, x in named.items()
         if name in free
     }
+    if "p.S" in directions:  # hermitian matrices have hermitian neighbours
+        directions["p.S"] = (directions["p.S"] + directions["p.S"].mH) / 2
     assert directions
 
     def end(moved):
@@ -100,7 +104,15 @@ def test_silent_bins_and_frames_leave_gradients_of_phases_finite(sources, spread
 
 
 @pytest.mark.parametrize(
-    "spatial", [Overdetermined(2), Consistent(Determined(), STFT)], ids=["overdetermined", "consistent"]
+    "spatial",
+    [
+        Overdetermined(2),
+        Consistent(Determined(), STFT),
+        FullRank(2),
+        JointDiag(4),
+        JointDiag(2, density=StudentT(3.0), shares=all_bins),
+    ],
+    ids=["overdetermined", "consistent", "fullrank", "jointdiag", "jointdiag-all"],
 )
 def test_other_spatial_models(spatial):
     check(Separator(Nmf(2), spatial), mixture(76, 3, frames=30))

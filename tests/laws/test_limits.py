@@ -17,6 +17,8 @@ from otowake.source.nmf import Nmf
 from otowake.source.partitioned import Partitioned, PartitionedState
 from otowake.spatial.demix import DEMIXES, GIP, ip1
 from otowake.spatial.determined import Determined
+from otowake.spatial.fullrank import FullRank
+from otowake.spatial.jointdiag import JointDiag, all_bins, each_bin
 from otowake.spatial.observed import Observed
 
 
@@ -217,3 +219,45 @@ def test_a_tempered_run_ends_in_the_density_and_is_the_same_in_two_parts(density
 def test_tails_cannot_grow_for_ever():
     with pytest.raises(OtowakeError, match="0 to 1000 iterations"):
         ilrma(density=StudentT(1.0), temper=-1)
+
+
+# ---- sources of full rank -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("density", [Gauss(), StudentT(3.0), GGD(1.0)])
+@pytest.mark.parametrize("shares", [each_bin, all_bins])
+def test_sources_with_a_channel_each_are_determined(shares, density):
+    """One-hot G keeps its zeros, and its ones add the scale that the gauge takes out: the same sources and rows."""
+    X, one = mixture(60), Separator(Nmf(2), Determined(ip1, density))
+    many = Separator(Nmf(2), JointDiag(3, ip1, density, shares))
+    s, t = one.init(X), many.init(X)
+    own = torch.eye(3, dtype=torch.float64)[:, None].expand_as(t.p.G)
+    t = t._replace(z=s.z, p=t.p._replace(G=own, e=torch.zeros_like(t.p.e)))
+    torch.testing.assert_close(many.cost(X, t), one.cost(X, s), rtol=1e-12, atol=0)
+    for n in range(4):
+        z = many.source.update(t.z, many.spatial.split(many.spatial.observe(X, t.p), t.p))
+        wanted = one.source.update(s.z, one.spatial.split(one.spatial.observe(X, s.p), s.p))
+        torch.testing.assert_close(many.source.psd(z), one.source.psd(wanted), rtol=1e-8, atol=0)
+        s = one.step(X, s)
+        o = many.spatial.observe(X, t.p)
+        Q = many.spatial.demix(X, t.p.Q, density.weight(o, many.source.psd(z)))
+        p, _ = one.spatial.gauge(one.spatial.init(X, 0)._replace(W=Q))
+        torch.testing.assert_close(p.W, s.p.W, rtol=1e-8, atol=1e-8)
+        t = t._replace(z=s.z, p=t.p._replace(Q=s.p.W))
+        assert (many.step(X, t).p.G[..., ~torch.eye(3, dtype=torch.bool)[n % 3]][n % 3] == 0).all()
+    images = many.images(X, t, (0, 2))
+    torch.testing.assert_close(images, one.images(X, s, (0, 2)), rtol=1e-8, atol=1e-8)
+
+
+def test_jointly_diagonal_covariances_are_covariances():
+    """The likelihood of FullRank at S = Q^-1 diag(g) Q^-H is that of JointDiag, but for where the floor is added."""
+    X, joint = mixture(61, 2, sources=3), JointDiag(3)
+    s = ran(Separator(Nmf(2), joint), X, 5)
+    r, p = Nmf(2).psd(s.z), s.p._replace(e=torch.zeros_like(s.p.e))
+    full = FullRank(3).begun(p)
+    torch.testing.assert_close(FullRank(3).cost(X, full, r), joint.cost(X, p, r), rtol=1e-6, atol=1e-4)
+    wanted = joint.images(X, p, r, (0, 1))
+    torch.testing.assert_close(FullRank(3).images(X, full, r, (0, 1)), wanted, rtol=1e-5, atol=1e-5)
+    split, other = (m.split(m.observe(X, q), q)(r) for m, q in ((joint, p), (FullRank(3), full)))
+    for a, b in zip(split, other):
+        torch.testing.assert_close(b, a, rtol=1e-5, atol=1e-8)

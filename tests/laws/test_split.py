@@ -2,13 +2,15 @@
 
 import pytest
 import torch
-from cases import ALL_DENSITIES, STFT, fitting, generator, mixture, normal, powers
+from cases import ALL_DENSITIES, DENSITIES, STFT, fitting, generator, mixture, normal, powers
 
 from otowake.core.method import Split
 from otowake.divergence import DIVERGENCES, HeavyT
 from otowake.source import SOURCES, Nmf
 from otowake.spatial.consistent import Consistent
 from otowake.spatial.determined import Determined
+from otowake.spatial.fullrank import FullRank
+from otowake.spatial.jointdiag import JointDiag, all_bins, each_bin
 from otowake.spatial.observed import Observed
 from otowake.spatial.overdetermined import Overdetermined
 
@@ -90,6 +92,28 @@ def test_demixing_models(spatial):
         o = powers(g, *r.shape)
         for a, b in zip(Consistent(spatial, STFT).split(o, p)(r), spatial.split(o, p)(r)):
             assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("shares", [each_bin, all_bins])
+@pytest.mark.parametrize("name", [name for name, d in ALL_DENSITIES.items() if d.degree == 2])
+def test_sources_that_share_channels(name, shares):
+    X, g, spatial = mixture(7, 2, sources=3), generator(7), JointDiag(3, density=ALL_DENSITIES[name], shares=shares)
+    p = spatial.init(X, 0)
+    p = p._replace(Q=p.Q + 0.3 * normal(g, *p.Q.shape))
+    split = spatial.split(spatial.observe(X, p), p)
+    r = powers(g, 3, *X.shape[-2:])
+    check(lambda r: spatial.cost(X, p, r), split, r, r.shape)
+    check(lambda r: spatial.cost(X, p, r), split, r.mean(-2, keepdim=True), r.shape)
+
+
+@pytest.mark.parametrize("name", [name for name, d in DENSITIES.items() if d.degree == 2])
+def test_covariances_of_full_rank(name):
+    X, g, spatial = mixture(8, 2, sources=3), generator(8), FullRank(3, DENSITIES[name])
+    p = spatial.init(X, 0)
+    A = normal(g, *p.S.shape)
+    p = p._replace(S=A @ A.mH)
+    r = powers(g, 3, *X.shape[-2:])
+    check(lambda r: spatial.cost(X, p, r), spatial.split(spatial.observe(X, p), p), r, r.shape)
 
 
 # ---- what updates make of it ----------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from otowake.ops import abs2
 from otowake.source import Flat, Frame, Nmf
 from otowake.spatial.demix import DEMIXES, ip1
 from otowake.spatial.determined import Determined
+from otowake.spatial.fullrank import FullRank
+from otowake.spatial.jointdiag import JointDiag, all_bins
 from otowake.spatial.observed import Observed
 from otowake.spatial.overdetermined import Overdetermined
 
@@ -151,3 +153,36 @@ def test_a_random_start_explains_the_data(b):
     method = Separator(Nmf(2), Observed(Beta(b)))
     s = method.init(X)
     assert float(method.cost(X, ran(method, X, 1000, s))) < 1e-2 * float(method.cost(X, s))
+
+
+# ---- sources that overlap in every channel --------------------------------------------------------------------------
+
+
+def unlikeness(S, truth):
+    """The mean distance of covariances whose traces are 1, in norm."""
+    S, truth = (x / x.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None] for x in (S, truth))
+    return float((S - truth).abs().square().sum((-2, -1)).sqrt().mean())
+
+
+@pytest.mark.parametrize("model", ["jointdiag", "fullrank"])
+@pytest.mark.parametrize("mics", [2, 3])
+def test_covariances_are_found_near_the_truth(mics, model):
+    """Two sources of full rank, from Q, G 30 % off; a source's own covariance comes back."""
+    g = generator(90)
+    r = powers(g, 2, BINS, FRAMES)
+    A = mixing(g, BINS, mics, mics)
+    G = 0.05 + torch.rand(2, 1, mics, dtype=torch.float64, generator=g) ** 3
+    each = normal(g, 2, mics, BINS, FRAMES) * (r.unsqueeze(1) * G[:, 0, :, None, None]).sqrt()
+    X = torch.einsum("fim,nmft->ift", A, each)
+    scale = X.abs().square().mean().sqrt()
+    X, truth = X / scale, (A * G.unsqueeze(-2)) @ A.mH
+    joint = JointDiag(2, shares=all_bins)
+    Q = torch.linalg.inv(A + 0.3 * normal(g, *A.shape) * A.abs().mean())
+    start = joint.init(X, 0)._replace(Q=Q, G=G * (0.7 + 0.6 * torch.rand(G.shape, dtype=G.dtype, generator=g)))
+    full = FullRank(2)
+    method = Separator(Nmf(2), joint if model == "jointdiag" else full)
+    p, _ = method.spatial.gauge(method.spatial.begun(start))
+    before = unlikeness(full.begun(start).S, truth)
+    end = ran(method, X, 80, method.begun(X, p, 0)).p
+    found = end.S if model == "fullrank" else full.begun(end).S
+    assert unlikeness(found, truth) < (0.5 if mics == 2 else 0.8) * before

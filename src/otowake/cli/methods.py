@@ -15,6 +15,7 @@ TAKES = {
     "one": "one channel",
     "square": "as many channels as sources",
     "more": "more channels than sources",
+    "any": "two or more channels, whatever the number of sources",
 }
 
 

@@ -1,6 +1,6 @@
 """Methods made of methods: starts from another method, and outputs that are put together again."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -79,13 +79,15 @@ class Started:
 
     Args:
         method: what runs.
-        first: what runs before, inside `init`; its spatial state must fit `method`'s.
+        first: what runs before, inside `init`.
         steps: how long.
+        adopted: makes a spatial state of `method` of one of `first`; None: they are of one kind.
     """
 
     method: Separator
     first: Separator
     steps: int = 30
+    adopted: Callable[[Any], Any] | None = None
 
     def __post_init__(self) -> None:
         if self.steps < 0:
@@ -102,7 +104,7 @@ class Started:
         s = self.first.init(X, seed)
         for _ in range(self.steps):
             s = self.first.step(X, s)
-        p, _ = self.method.spatial.gauge(s.p)
+        p, _ = self.method.spatial.gauge(s.p if self.adopted is None else self.adopted(s.p))
         return self.method.begun(X, p, seed)
 
     def step(self, X: Mixture, s: SeparatorState) -> SeparatorState:

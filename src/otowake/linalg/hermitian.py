@@ -1,9 +1,9 @@
-"""Small Hermitian matrices: the generalised eigenvectors of a pair of 2 x 2 ones."""
+"""Small hermitian matrices: eigenvectors of 2 x 2 ones and of pairs of them, inverses, roots, geometric means."""
 
 import torch
 from torch import Tensor
 
-from otowake.linalg.safe import tiny
+from otowake.linalg.safe import mean_eigenvalue, tiny
 
 
 def eigh2(C: Tensor) -> tuple[Tensor, Tensor]:
@@ -38,3 +38,37 @@ def generalised_pair(Bm: Tensor, Bn: Tensor) -> tuple[Tensor, Tensor]:
     values, E = eigh2((C + C.mH) / 2)
     H = torch.linalg.solve_triangular(L.mH, E, upper=True)
     return H[..., 0] * torch.rsqrt(values[..., :1]), H[..., 1]
+
+
+def inverse_and_logdet(R: Tensor) -> tuple[Tensor, Tensor]:
+    """R^-1 and log det R of positive definite matrices that lie in the axes -4 and -3: ... m m f t.
+
+    By Gauss and Jordan, all matrices at once; positive definite ones need no pivots.
+    """
+    logs = torch.zeros_like(R[..., 0, 0, :, :].real)
+    for k in range(R.shape[-3]):
+        pivot = R[..., k, k, :, :].real
+        logs = logs + torch.log(pivot)
+        e = torch.zeros(R.shape[-3], dtype=R.dtype, device=R.device)
+        e[k] = 1
+        e = e[..., None, None]
+        column = R[..., :, k, :, :]
+        R = torch.cat([R[..., :k, :, :], e.expand_as(column).unsqueeze(-3), R[..., k + 1 :, :, :]], -3)
+        R = R - (column - e).unsqueeze(-3) * (R[..., k, :, :, :] / pivot.unsqueeze(-3)).unsqueeze(-4)
+    return R, logs
+
+
+def root(B: Tensor) -> Tensor:
+    """The hermitian square root of a hermitian matrix >= 0."""
+    values, E = torch.linalg.eigh((B + B.mH) / 2) if B.shape[-1] != 2 else eigh2((B + B.mH) / 2)
+    return (E * values.clamp_min(0).sqrt().unsqueeze(-2)) @ E.mH
+
+
+def riccati(A: Tensor, B: Tensor, old: Tensor) -> Tensor:
+    """The hermitian X >= 0 with X A X = B: the geometric mean of A^-1 and B; `old` where A is singular to rounding."""
+    s = mean_eigenvalue(A)[..., None, None]
+    L, info = torch.linalg.cholesky_ex((A + A.mH) / (2 * s))
+    L = torch.where((info == 0)[..., None, None], L, torch.eye(A.shape[-1], dtype=A.dtype, device=A.device))
+    Y = torch.linalg.solve_triangular(L.mH, root(L.mH @ B @ L), upper=True)
+    X = torch.linalg.solve_triangular(L.mH, Y.mH, upper=True) * torch.rsqrt(s)
+    return torch.where((info == 0)[..., None, None], (X + X.mH) / 2, old)

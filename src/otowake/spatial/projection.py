@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Complex
+from jaxtyping import Complex, Float
 from torch import Tensor
 
-from otowake.core.types import Gain, Images, Live, Mixture, Spec
+from otowake.core.types import Covariance, Demixer, Gain, Images, Live, Mixture, Spec
 
 
 def projected_images(
@@ -16,8 +16,13 @@ def projected_images(
     """c_nm = A_mn y_n at some microphones; bins that are not live are shared out equally, so sums stay exact."""
     mics = list(microphones)
     scale = A[..., mics, :].permute(*range(A.ndim - 3), -1, -2, -3)  # *b n m f
-    shared = X[..., mics, :, :].unsqueeze(-4) / A.shape[-1]
+    shared = shared_out(X[..., mics, :, :], A.shape[-1])
     return torch.where(live[..., None, None, :, None], scale[..., None] * Y.unsqueeze(-3), shared)
+
+
+def shared_out(X: Mixture, n: int) -> Images:
+    """The equal share of each of n sources; their axis is 1."""
+    return X.unsqueeze(-4) / n
 
 
 def normalised(p: Any) -> tuple[Any, Gain]:
@@ -26,6 +31,11 @@ def normalised(p: Any) -> tuple[Any, Gain]:
     Returns:
         the state, and the gain of r that makes up for it, *b n 1 1.
     """
-    power = ((p.W @ p.C) * p.W.conj()).sum(-1).real.mean(-2)  # *b n
-    power = torch.where(power > 0, power, torch.ones_like(power))
+    power = row_powers(p.W, p.C)
     return p._replace(W=p.W * torch.rsqrt(power)[..., None, :, None]), (1 / power)[..., None, None]
+
+
+def row_powers(W: Demixer, C: Covariance) -> Float[Tensor, "*b n"]:
+    """lambda_n^2 = mean_f w_n^H C_f w_n, the mean power of each row's output; 1 where there is none."""
+    power = ((W @ C) * W.conj()).sum(-1).real.mean(-2)
+    return torch.where(power > 0, power, torch.ones_like(power))

@@ -103,7 +103,7 @@ def separate(
     transform = as_stft(stft) or default_stft(rate, chosen.frame, samples.shape[-1])
     check_length(samples, transform)
     order = _reference_first(samples.shape[-2], reference)
-    ready = prepared(samples[..., order, :], transform, sources, chosen.takes == "square")
+    ready = prepared(samples[..., order, :], transform, sources, chosen.takes)
     built, values = _built(chosen, ready, sources, transform, dict(settings or {}))
     where = device_name(device)
     X = ready.X.to(where)
@@ -155,8 +155,12 @@ def _built(
         parse_settings(chosen, dict.fromkeys(unknown, ""))
     if "stft" in signature:
         values["stft"] = stft
-    if "sources" in signature and sources is not None:
-        values["sources"] = sources
+    if chosen.takes == "any" and "sources" not in signature and sources not in (None, 1):
+        raise OtowakeError(
+            f"{chosen.name} finds one source and leaves all else as the rest; ask for 1 source, or take fastmnmf2."
+        )
+    if "sources" in signature and (sources is not None or chosen.takes == "any"):
+        values["sources"] = sources or ready.X.shape[-3]
     if chosen.takes == "more" and ready.X.shape[-3] == sources:
         raise OtowakeError(
             f"{chosen.name} needs more microphones than sources, there are {sources} of each; use auxiva or {DEFAULT}."

@@ -1,0 +1,155 @@
+"""Any number of sources and microphones, a covariance of full rank for each source and bin (MNMF).
+
+Model    x_ft has scale R_ft = sum_n r_nft S_nf + e I;  S hermitian, >= 0;  e > 0 is frozen
+Cost     sum_ft [ log det R + rho(q) ],  q_ft = x^H R^-1 x: one radius for all microphones, d = M dimensions
+Split    neg_n = rho'(q) u^H S_n u,  pos_n = tr(R^-1 S_n);  u = R^-1 x
+Update   S_n solves S A S = S_n K S_n:  A = sum_t r_n R^-1,  K = sum_t r_n rho'(q) u u^H
+Gauge    s_n = mean_f tr S_nf:  S_n /= s_n,  r_n *= s_n:  neutral
+Images   c_n = (r_n S_n + e I / N) u: Wiener, with the floor shared out; they add up to x
+
+R is formed for some bins at a time.  Bins that cannot be demixed keep their S and are shared out (docs/decisions/0003).
+
+Source   Sawada, Kameoka, Araki, Ueda 2013, equations 42-47; Duong, Vincent, Gribonval 2010 (the model); the density of
+         heavy tails: Kitamura et al. 2016 (t-MNMF).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Complex, Float
+from torch import Tensor
+
+from otowake.core.errors import OtowakeError
+from otowake.core.method import Split, SplitGradient
+from otowake.core.types import Cost, Covariance, Covariances, Gain, Images, Live, Mixture, Power
+from otowake.divergence.density import Density, Gauss
+from otowake.linalg.hermitian import inverse_and_logdet, riccati
+from otowake.linalg.safe import variance_floor
+from otowake.ops import abs2
+from otowake.spatial.jointdiag import JointDiag, JointDiagState
+from otowake.spatial.projection import shared_out
+
+Spread = Complex[Tensor, "*b n f m m"]
+"""S: one spatial covariance a source and bin."""
+
+
+class FullRankState(NamedTuple):
+    """S: *b n f m m;  C: covariances of the mixture *b f m m;  live: *b f."""
+
+    S: Spread
+    C: Covariance
+    live: Live
+
+
+class Block(NamedTuple):
+    """Some bins: u = R^-1 x *b m f t;  V = R^-1 *b m m f t;  w = rho'(q) *b 1 f t;  cost: of each *b f."""
+
+    u: Mixture
+    V: Complex[Tensor, "*b m m f t"]
+    w: Power
+    cost: Float[Tensor, "*b f"]
+
+
+@dataclass(frozen=True)
+class FullRank:
+    """Sources whose covariances are free.
+
+    Args:
+        sources: how many; more or fewer than microphones, or as many.
+        density: of all microphones of a bin at once, of degree 2.
+    """
+
+    sources: int
+    density: Density = Gauss()
+    proved = True
+
+    def __post_init__(self) -> None:
+        if self.sources < 1:
+            raise OtowakeError(f"FullRank: at least one source is needed, got {self.sources}.")
+        if self.density.degree > 2 or self.density.axes:
+            raise OtowakeError(
+                f"{self.density} cannot be used with covariances of full rank; use gauss, t, laplace, cauchy or ggd of "
+                "shape 2 or less."
+            )
+
+    def init(self, X: Mixture, seed: int) -> FullRankState:
+        return self.begun(JointDiag(self.sources).init(X, seed))
+
+    def begun(self, p: JointDiagState) -> FullRankState:
+        """The covariances of a jointly diagonalisable model: S = Q^-1 diag(g) Q^-H."""
+        A = torch.linalg.inv_ex(p.Q).inverse.unsqueeze(-4)
+        return FullRankState((A * p.G.unsqueeze(-2)) @ A.mH, p.C, p.live)
+
+    def observe(self, X: Mixture, p: FullRankState) -> Mixture:
+        return X
+
+    def power(self, o: Mixture, p: FullRankState) -> Power:
+        """Nobody knows yet whose: the microphones' mean, for all."""
+        v = abs2(o).mean(-3, keepdim=True)
+        return v.expand(*v.shape[:-3], self.sources, *v.shape[-2:])
+
+    def split(self, o: Mixture, p: FullRankState) -> Split:
+        def at(r: Power) -> SplitGradient:
+            halves = [_heard(S, b) for S, _, b in self._blocks(o, p, r)]
+            return SplitGradient(*(torch.cat(half, -2) for half in zip(*halves, strict=True)))
+
+        return Split(at, (-1.0, 1.0))
+
+    def update(self, X: Mixture, p: FullRankState, o: Mixture, r: Power) -> FullRankState:
+        S = torch.cat([_turned(*block) for block in self._blocks(X, p, r)], -3)
+        return p._replace(S=torch.where(p.live[..., None, :, None, None], S, p.S))
+
+    def cost(self, X: Mixture, p: FullRankState, r: Power) -> Cost:
+        return torch.cat([b.cost for _, _, b in self._blocks(X, p, r)], -1).sum(-1)
+
+    def images(self, X: Mixture, p: FullRankState, r: Power, microphones: Sequence[int]) -> Images:
+        mics, parts = list(microphones), []
+        for S, some, b in self._blocks(X, p, r):
+            Su = torch.einsum("...nfij,...jft->...nift", S, b.u)  # of all, so that digits do not depend on the choice
+            parts.append(Su[..., mics, :, :] * some.unsqueeze(-3))
+        heard, n = torch.cat(parts, -2), self.sources
+        floor = X[..., mics, :, :] - heard.sum(-4)  # e u
+        return torch.where(
+            p.live[..., None, None, :, None], heard + shared_out(floor, n), shared_out(X[..., mics, :, :], n)
+        )
+
+    def gauge(self, p: FullRankState) -> tuple[FullRankState, Gain]:
+        s = p.S.diagonal(dim1=-2, dim2=-1).real.sum(-1).mean(-1)[..., None, None]
+        s = torch.where(s > 0, s, torch.ones_like(s))
+        return p._replace(S=p.S / s[..., None]), s
+
+    def _blocks(self, X: Mixture, p: FullRankState, r: Power) -> Iterator[tuple[Spread, Power, Block]]:
+        """(S, r, what follows from them) of some bins at a time: R is M times as large as X."""
+        m, f, _ = X.shape[-3:]
+        r = r.expand(*r.shape[:-2], *X.shape[-2:])
+        size = max(1, f // (4 * m))
+        for first in range(0, f, size):
+            some = slice(first, first + size)
+            S, part = p.S[..., some, :, :], r[..., some, :]
+            yield S, part, self._solved(X[..., some, :], S, part)
+
+    def _solved(self, x: Mixture, S: Spread, r: Power) -> Block:
+        m = x.shape[-3]
+        R = torch.einsum("...nfij,...nft->...ijft", S, r.to(S.dtype))
+        R = R + variance_floor(x) * torch.eye(m, dtype=R.dtype, device=R.device)[..., None, None]
+        V, logs = inverse_and_logdet(R)
+        u = torch.einsum("...ijft,...jft->...ift", V, x)
+        q = (x.conj() * u).sum(-3).real.clamp_min(0)
+        cost = (logs + self.density.rho(q, m)).sum(-1)
+        return Block(u, V, self.density.drho(q, m).unsqueeze(-3), cost)
+
+
+def _heard(S: Spread, b: Block) -> tuple[Power, Power]:
+    """(rho'(q) u^H S_n u, tr(R^-1 S_n)) of each source."""
+    Su = torch.einsum("...nfij,...jft->...nift", S, b.u)
+    neg = b.w * (b.u.conj().unsqueeze(-4) * Su).real.sum(-3)
+    return neg.clamp_min(0), torch.einsum("...nfij,...jift->...nft", S, b.V).real.clamp_min(0)
+
+
+def _turned(S: Spread, r: Power, b: Block) -> Covariances:
+    """S A S = S_n K S_n for S."""
+    A = torch.einsum("...nft,...ijft->...nfij", r.to(b.V.dtype), b.V)
+    K = torch.einsum("...nft,...ift,...jft->...nfij", (r * b.w).to(b.u.dtype), b.u, b.u.conj())
+    return riccati(A, S @ K @ S, S)

@@ -1,0 +1,181 @@
+"""Any number of sources and microphones: one matrix a bin makes the covariances of all sources diagonal (FastMNMF).
+
+Model    Q_f x_ft has independent channels of scale Y_mft = sum_n r_nft g_nfm + e_m;  e > 0 is frozen
+Cost     sum_mft [ log Y + rho(P / Y) ] - 2 T sum_f log|det Q_f|,   P_mft = |(Q_f x_ft)_m|^2
+Split    neg_n = sum_m g_nfm neg_m,  pos_n = sum_m g_nfm pos_m;  neg_m, pos_m: those of the density at Y
+Updates  g <- g ( sum_t r_n neg_m / sum_t r_n pos_m )^(1 / (1 - low))       sums over f, too, where g is the same in all
+         Q_f <- demix(X, Q_f, phi),  phi: the density's weight at (P, Y)
+Gauge    d_m = mean_f q_m^H C_f q_m:  q_m /= sqrt(d_m),  g_nfm /= d_m,  e_m /= d_m
+         s_n = mean_f sum_m g_nfm:  g_n /= s_n,  r_n *= s_n:  neutral, both
+Images   c_nm = sum_i [Q^-1]_mi (Q x)_i (r_n g_ni + e_i / N) / Y_i: Wiener, with the floor shared out; they add up to x
+
+A start with G near ones and zeros is near `Determined`.  Bins that are not demixed: as there (docs/decisions/0003).
+
+Source   Sekiguchi, Bando, Nugraha, Yoshii, Kawahara 2020, equations 27-36 (FastMNMF1, `each_bin`), 41-44 (FastMNMF2,
+         `all_bins`); Ito & Nakatani 2019 (the same model); Scheibler & Ono 2020 (ISS).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from otowake.core.errors import OtowakeError
+from otowake.core.method import Split, SplitGradient
+from otowake.core.types import Cost, Covariance, Gain, Images, Live, Mixture, Power
+from otowake.divergence.density import Density, Gauss
+from otowake.linalg.safe import divide, rooted, variance_floor
+from otowake.ops import demixed, demixed_power
+from otowake.spatial.demix.ip import ip1
+from otowake.spatial.demix.update import Demix, degree
+from otowake.spatial.determined import DeterminedState
+from otowake.spatial.projection import row_powers, shared_out
+from otowake.spatial.rank import covariance, full_rank_bins
+
+ELSEWHERE = 0.05
+"""How much of a source starts in channels that are another's."""
+
+Shares = Float[Tensor, "*b n #f m"]
+"""G: how much of source n is in channel m of Q x; an axis of 1 holds for all bins."""
+
+
+class JointDiagState(NamedTuple):
+    """Q: *b f m m;  G: *b n #f m;  e: *b m 1 1;  C: covariances of the mixture *b f m m;  live: *b f."""
+
+    Q: Covariance
+    G: Shares
+    e: Float[Tensor, "*b m 1 1"]
+    C: Covariance
+    live: Live
+
+
+def all_bins(C: Covariance, n: int) -> Shares:
+    """A start of G with one axis for all bins: channel m belongs to source m mod n, a little to the others."""
+    m = C.shape[-1]
+    own = torch.arange(n)[:, None] == torch.arange(m) % n
+    G = ELSEWHERE + own.to(device=C.device, dtype=C.real.dtype)
+    return (G / G.sum(-1, keepdim=True)).unsqueeze(-2).expand(*C.shape[:-3], n, 1, m).clone()
+
+
+def each_bin(C: Covariance, n: int) -> Shares:
+    """The same with numbers of its own for each bin."""
+    return all_bins(C, n).expand(*C.shape[:-3], n, C.shape[-3], -1).clone()
+
+
+@dataclass(frozen=True)
+class JointDiag:
+    """Sources of full rank whose covariances one matrix Q a bin makes diagonal.
+
+    Args:
+        sources: how many; more or fewer than microphones, or as many.
+        demix: the update of Q (`ip1`, `ip2`, `iss1`, `iss2`, `ipa`).
+        density: of each channel of Q x, of degree 2.
+        shares: where G begins, and whether it differs from bin to bin: `each_bin` or `all_bins`.
+    """
+
+    sources: int
+    demix: Demix = ip1
+    density: Density = Gauss()
+    shares: Callable[[Covariance, int], Shares] = each_bin
+
+    @property
+    def proved(self) -> bool:
+        return self.density.low <= -0.5  # as for Determined
+
+    def __post_init__(self) -> None:
+        if self.sources < 1:
+            raise OtowakeError(f"JointDiag: at least one source is needed, got {self.sources}.")
+        if self.density.degree > 2 or degree(self.demix) > 2:
+            raise OtowakeError(
+                f"{self.density} cannot be used where sources overlap in a channel; use shape 2 or less."
+            )
+
+    def init(self, X: Mixture, seed: int) -> JointDiagState:
+        C = covariance(X)
+        Q = torch.eye(X.shape[-3], dtype=X.dtype, device=X.device).expand_as(C).clone()
+        return self.begun(DeterminedState(Q, C, full_rank_bins(C)))
+
+    def begun(self, p: DeterminedState | JointDiagState) -> JointDiagState:
+        """On top of a demixing matrix: its rows are those of Q."""
+        if isinstance(p, JointDiagState):
+            return p
+        e = p.C.real.new_full((*p.C.shape[:-3], p.C.shape[-1], 1, 1), variance_floor(p.C))
+        return JointDiagState(p.W, self.shares(p.C, self.sources), e, p.C, p.live)
+
+    def observe(self, X: Mixture, p: JointDiagState) -> Power:
+        return demixed_power(X, p.Q)
+
+    def power(self, o: Power, p: JointDiagState) -> Power:
+        """What the channels of each source have, weighted by its shares in them."""
+        return _heard(divide(p.G, p.G.sum(-1, keepdim=True)), o)
+
+    def split(self, o: Power, p: JointDiagState) -> Split:
+        at = self._at(o, p)
+        return Split(lambda r: SplitGradient(*(_heard(p.G, half) for half in at(r))), self._powers)
+
+    def update(self, X: Mixture, p: JointDiagState, o: Power, r: Power) -> JointDiagState:
+        p = self._shares_updated(p, o, r)
+        Q = self.demix(X, p.Q, self.density.weight(o, channels(p, r)))
+        return p._replace(Q=torch.where(p.live[..., None, None], Q, p.Q))
+
+    def _shares_updated(self, p: JointDiagState, o: Power, r: Power) -> JointDiagState:
+        neg, pos = (_summed(half, r, p.G.shape[-2]) for half in self._at(o, p)(r))
+        low, high = self._powers
+        return p._replace(G=p.G * rooted(divide(neg, pos), 1 / (high - low)))
+
+    def _at(self, o: Power, p: JointDiagState) -> Callable[[Power], SplitGradient]:
+        """r -> the density's split gradient at the channels' scales."""
+        one = self.density.split(o)
+        return lambda r: one(channels(p, r).expand_as(o))
+
+    @property
+    def _powers(self) -> tuple[float, float]:
+        """Of r in the cost: the logarithm of a sum is bounded by its tangent."""
+        return self.density.low, 1.0
+
+    def cost(self, X: Mixture, p: JointDiagState, r: Power) -> Cost:
+        log_det = torch.linalg.slogdet(p.Q).logabsdet.sum(-1)
+        return self.density.cost(self.observe(X, p), channels(p, r)) - 2 * X.shape[-1] * log_det
+
+    def images(self, X: Mixture, p: JointDiagState, r: Power, microphones: Sequence[int]) -> Images:
+        mics = list(microphones)
+        A = torch.linalg.inv_ex(p.Q).inverse[..., mics, :]
+        n, U = p.G.shape[-3], demixed(X, p.Q) / channels(p, r)
+        parts = [U * (_share(p.G, k) * r[..., k : k + 1, :, :] + p.e / n) for k in range(n)]
+        heard = torch.stack([demixed(part, A) for part in parts], -4)
+        return torch.where(p.live[..., None, None, :, None], heard, shared_out(X[..., mics, :, :], n))
+
+    def gauge(self, p: JointDiagState) -> tuple[JointDiagState, Gain]:
+        d = row_powers(p.Q, p.C)  # *b m
+        G = p.G / d[..., None, None, :]
+        s = G.sum(-1).mean(-1)[..., None, None]  # *b n 1 1
+        s = torch.where(s > 0, s, torch.ones_like(s))
+        Q = p.Q * torch.rsqrt(d)[..., None, :, None]
+        return p._replace(Q=Q, G=G / s, e=p.e / d[..., None, None]), s
+
+
+def channels(p: JointDiagState, r: Power) -> Power:
+    """Y_m = sum_n r_n g_nm + e_m: *b m f t."""
+    Y = p.e
+    for k in range(p.G.shape[-3]):
+        Y = Y + _share(p.G, k) * r[..., k : k + 1, :, :]
+    return Y
+
+
+def _share(G: Shares, k: int) -> Float[Tensor, "*b m #f 1"]:
+    """Of source k in each channel."""
+    return G[..., k, :, :].mT.unsqueeze(-1)
+
+
+def _heard(G: Shares, half: Power) -> Power:
+    """sum_m g_nm x_m: *b n f t from *b m f t."""
+    return torch.stack([(_share(G, k) * half).sum(-3) for k in range(G.shape[-3])], -3)
+
+
+def _summed(half: Power, r: Power, bins: int) -> Shares:
+    """sum_t r_n x_m, and over f where G has one number for all bins."""
+    sums = torch.stack([(r[..., k : k + 1, :, :] * half).sum(-1).mT for k in range(r.shape[-3])], -3)
+    return sums if bins > 1 else sums.sum(-2, keepdim=True)
