@@ -13,6 +13,8 @@ from otowake.core.separator import Separator
 from otowake.core.wrap import Grouped, Started, Warm
 from otowake.divergence.beta import Beta
 from otowake.divergence.density import Density, Gauss, Laplace, Pooled
+from otowake.mixture import AngularMixture, Weights, arranged, per_bin, per_frame
+from otowake.signal.filters import Output, wiener
 from otowake.signal.stft import Stft
 from otowake.source.flat import Flat
 from otowake.source.frame import Frame
@@ -26,6 +28,8 @@ from otowake.spatial.determined import Determined
 from otowake.spatial.observed import Observed
 from otowake.spatial.overdetermined import Overdetermined
 
+Takes = Literal["one", "square", "more", "any"]
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -37,7 +41,8 @@ class Recipe:
         summary: what it does, one sentence.
         good_for: when to take it.
         citation: author, year, title.
-        takes: "one" channel, as many channels as sources ("square"), or "more" channels than sources.
+        takes: "one" channel, as many channels as sources ("square"), "more" channels than sources, or "any" number
+            from two on.
         iterations: how many are usual.
         frame: seconds of the STFT's usual frame (experiments/quality).
     """
@@ -47,7 +52,7 @@ class Recipe:
     summary: str
     good_for: str
     citation: str
-    takes: Literal["one", "square", "more"] = "square"
+    takes: Takes = "square"
     iterations: int = 100
     frame: float = 0.25
 
@@ -60,7 +65,7 @@ def _recipe(
     summary: str,
     good_for: str,
     citation: str,
-    takes: Literal["one", "square", "more"] = "square",
+    takes: Takes = "square",
     iterations: int = 100,
     frame: float = 0.25,
 ) -> Callable[[Callable[..., Method]], Callable[..., Method]]:
@@ -231,3 +236,62 @@ def consistent_ilrma(stft: Stft = Stft(), bases: int = 4, demix: Demix = ip1, st
     """
     method = Separator(Nmf(bases), Consistent(Determined(demix, Gauss()), stft))
     return Started(method, Separator(Flat(), Determined(demix, Pooled(Laplace()))), start) if start else method
+
+
+@_recipe(
+    "Every bin of every frame belongs to one source, told by its direction; masks become Wiener filters.",
+    "speech, also with more talkers than microphones; it needs to know how many there are",
+    "N. Ito, S. Araki, T. Nakatani, Complex angular central Gaussian mixture model for directional statistics in "
+    "mask-based microphone array signal processing, 2016",
+    takes="any",
+    iterations=50,
+    frame=0.064,
+)
+def cacgmm(
+    sources: int = 2,
+    weights: Weights = per_frame,
+    output: Output = wiener,
+    align: int = 20,
+    prior: float = 0.0,
+) -> Method:
+    """Mixture of complex angular central Gaussians.
+
+    Args:
+        sources: how many; more than microphones, too.
+        weights: how often a source is heard: frame, the same in all bins of a frame, or bin, the same in all frames.
+        output: how masks become sounds: wiener, mwf (one filter a bin), mvdr or mask.
+        align: iterations with weights=bin that come before weights=frame; then sources of all bins get one order.
+        prior: how many frames of noise from everywhere keep each covariance from collapsing; 0 is none.
+    """
+    first = AngularMixture(sources, prior, per_bin, output)
+    return (
+        first if weights is per_bin else Warm(first, AngularMixture(sources, prior, weights, output), align, arranged)
+    )
+
+
+@_recipe(
+    "The same mixture read as Gaussians of free levels, with a prior that keeps covariances from collapsing.",
+    "as cacgmm, where there are few frames or noise",
+    "T. Higuchi, N. Ito, T. Yoshioka, T. Nakatani, Robust MVDR beamforming using time-frequency masks for "
+    "online/offline ASR in noise, 2016",
+    takes="any",
+    iterations=50,
+    frame=0.064,
+)
+def cgmm(
+    sources: int = 2,
+    weights: Weights = per_frame,
+    output: Output = wiener,
+    align: int = 20,
+    prior: float = 1.0,
+) -> Method:
+    """Mixture of complex Gaussians.
+
+    Args:
+        sources: how many; more than microphones, too.
+        weights: how often a source is heard: frame, the same in all bins of a frame, or bin, the same in all frames.
+        output: how masks become sounds: wiener, mwf (one filter a bin), mvdr or mask.
+        align: iterations with weights=bin that come before weights=frame; then sources of all bins get one order.
+        prior: how many frames of noise from everywhere the prior of each covariance is worth; with 0 this is cacgmm.
+    """
+    return cacgmm(sources, weights, output, align, prior)

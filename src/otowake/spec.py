@@ -16,7 +16,9 @@ from otowake.divergence.bregman import DualKl
 from otowake.divergence.density import GGD, Cauchy, Density, Gauss, Laplace, StudentT
 from otowake.divergence.heavy import HeavyT, students_t
 from otowake.divergence.sum import Sum
+from otowake.mixture import WEIGHTS, Weights
 from otowake.recipes import RECIPES, Recipe
+from otowake.signal.filters import OUTPUTS, Output
 from otowake.signal.stft import Stft
 from otowake.source.start import STARTS, Start, Values
 from otowake.source.step import RULES, Rule
@@ -77,7 +79,7 @@ def show(value: Any) -> str:
         return "+".join(map(show, value.parts))
     if isinstance(value, Values):
         return "values"
-    for name, part in {**DEMIXES, **RULES, **STARTS, **_PLAIN}.items():
+    for name, part in {**DEMIXES, **RULES, **STARTS, **WEIGHTS, **OUTPUTS, **_PLAIN}.items():
         if part is value or (part == value and name in _PLAIN):
             return name
     if isinstance(value, StudentT | HeavyT):
@@ -161,6 +163,8 @@ _KINDS: dict[Any, _Kind] = {
     Rule: _Kind(", ".join(RULES), lambda text: RULES[text.strip().lower()]),
     Start: _Kind(" or ".join(STARTS), lambda text: STARTS[text.strip().lower()]),
     Demix: _Kind(", ".join(DEMIXES), lambda text: DEMIXES[text.strip().lower()]),
+    Weights: _Kind(" or ".join(WEIGHTS), lambda text: WEIGHTS[text.strip().lower()]),
+    Output: _Kind(", ".join(OUTPUTS), lambda text: OUTPUTS[text.strip().lower()]),
 }
 
 

@@ -15,7 +15,9 @@ from otowake.core.separator import Separator
 from otowake.core.wrap import Warm
 from otowake.divergence import DIVERGENCES
 from otowake.divergence.density import DENSITIES, Density, Pooled
+from otowake.mixture import WEIGHTS, Weights
 from otowake.recipes import RECIPES
+from otowake.signal.filters import OUTPUTS, Output
 from otowake.signal.stft import Stft
 from otowake.source import SOURCES
 from otowake.source.start import STARTS, Start
@@ -91,6 +93,8 @@ _BY_TYPE: dict[Any, dict[str, Any]] = {
     Divergence: {**DIVERGENCES, **DENSITIES},
     Rule: dict(RULES),
     Start: dict(STARTS),
+    Weights: dict(WEIGHTS),
+    Output: dict(OUTPUTS),
 }
 _BY_NAME: dict[str, dict[str, Any]] = {
     "power": {"1": 1.0},
@@ -100,9 +104,10 @@ _BY_NAME: dict[str, dict[str, Any]] = {
     "sparsity": {"0": 0.0, "30": 30.0},
     "shape": {"0.3": 0.3, "1": 1.0, "2": 2.0},
     "spread": {"0": 0.0, "0.3": 0.3},
+    "prior": {"0": 0.0, "20": 20.0},
 }
-_ALWAYS: dict[str, Any] = {"sources": 2, "stft": STFT, "warm": 5, "start": 2}
-_MICS = {"one": 1, "square": 3, "more": 4}
+_ALWAYS: dict[str, Any] = {"sources": 2, "stft": STFT, "warm": 5, "start": 2, "align": 4}
+_MICS = {"one": 1, "square": 3, "more": 4, "any": 3}
 
 
 def _recipes() -> dict[str, Case]:

@@ -15,6 +15,7 @@ TAKES = {
     "one": "one channel",
     "square": "as many channels as sources",
     "more": "more channels than sources",
+    "any": "two channels or more, and any number of sources",
 }
 
 

@@ -1,6 +1,6 @@
 """Methods made of methods: starts from another method, and outputs that are put together again."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,6 +22,10 @@ class WarmState(NamedTuple):
     s: Any
 
 
+def _as_it_is(state: Any) -> Any:
+    return state
+
+
 @dataclass(frozen=True)
 class Warm:
     """`first` for some steps, then `then`: for costs that need a good start (heavy tails).
@@ -29,11 +33,13 @@ class Warm:
     Args:
         first, then: methods with states of the same form.
         steps: how long the first one runs.
+        hand: what happens to the state in between.
     """
 
     first: Method
     then: Method
     steps: int = 40
+    hand: Callable[[Any], Any] = _as_it_is
 
     def __post_init__(self) -> None:
         if self.steps < 0:
@@ -51,10 +57,14 @@ class Warm:
         return self.then if self.epoch(s) else self.first
 
     def init(self, X: Mixture, seed: int = 0) -> WarmState:
-        return WarmState(torch.tensor(0), self.first.init(X, seed))
+        return self.handed(WarmState(torch.tensor(0), self.first.init(X, seed)))
 
     def step(self, X: Mixture, s: WarmState) -> WarmState:
-        return WarmState(s.k + 1, self.active(s).step(X, s.s))
+        return self.handed(WarmState(s.k + 1, self.active(s).step(X, s.s)))
+
+    def handed(self, s: WarmState) -> WarmState:
+        """The state, changed when it goes from one method to the other."""
+        return s._replace(s=self.hand(s.s)) if int(s.k) == self.steps else s
 
     def cost(self, X: Mixture, s: WarmState) -> Cost:
         return self.active(s).cost(X, s.s)

@@ -111,3 +111,19 @@ def loaded(V: Tensor) -> Tensor:
 def mean_eigenvalue(V: Tensor) -> Tensor:
     """tr V / M, real."""
     return V.diagonal(dim1=-2, dim2=-1).real.mean(-1)
+
+
+def isotropy(x: Tensor) -> float:
+    """The share of every cell's power that a mixture of directions takes for noise from everywhere.
+
+    Part of the model: it bounds the likelihood, which else has no limit where a class collapses.
+    """
+    return _pick(x, 1e-10, 1e-6)
+
+
+def balanced(V: Tensor) -> Tensor:
+    """V / (tr V / M): unit mean eigenvalue; an empty V becomes the identity."""
+    s = mean_eigenvalue(V)[..., None, None]
+    some = s > tiny(s)
+    eye = torch.eye(V.shape[-1], dtype=V.dtype, device=V.device)
+    return torch.where(some, V / torch.where(some, s, torch.ones_like(s)), eye)

@@ -29,7 +29,7 @@ def choose(method: str, channels: int, sources: int | None) -> tuple[Recipe, str
             )
         if chosen.takes != "one" and channels == 1:
             raise OtowakeError(f"{method} compares microphones, the recording has one channel; {_MONO}")
-        if chosen.takes == "more" and sources is None:
+        if chosen.takes in ("more", "any") and sources is None:
             raise OtowakeError(f"{method} needs to know how many sources there are: give sources (--sources 2).")
         return chosen, "it was asked for"
     if channels == 1:

@@ -13,6 +13,7 @@ from torch import Tensor
 from otowake.core.errors import OtowakeError
 from otowake.core.types import Images, Mixture
 from otowake.linalg.safe import DEAD, UNHEARD, mean_eigenvalue
+from otowake.recipes import Takes
 from otowake.signal.stft import Stft, bins_first
 from otowake.spatial.rank import active_bins, covariance, ranks
 
@@ -87,17 +88,17 @@ def spectrogram(x: Float[Tensor, "*b m samples"], stft: Stft) -> tuple[Mixture, 
     return bins_first(X / scale), scale * peak.unsqueeze(-1)
 
 
-def prepared(x: Float[Tensor, "*b m samples"], stft: Stft, sources: int | None, square: bool) -> Prepared:
+def prepared(x: Float[Tensor, "*b m samples"], stft: Stft, sources: int | None, takes: Takes) -> Prepared:
     """Bring a checked recording to as many channels as can be told apart, or as `sources` for square methods."""
     X, scale = spectrogram(x, stft)
     C = covariance(X)
     channels = X.shape[-3]
     rank, diagnostics, notes = _dimensions(C, x)
-    if sources is not None and sources > rank and channels > 1:
+    if sources is not None and sources > rank and channels > 1 and takes != "any":
         raise OtowakeError(_too_many(sources, channels, rank, x))
     if channels > 1 and rank == 1:
         raise OtowakeError(_too_many(2, channels, rank, x))
-    wanted = min(rank, sources) if square and sources is not None else rank
+    wanted = min(rank, sources) if takes == "square" and sources is not None else rank
     if wanted == channels:
         return Prepared(X, scale, None, rank, channels, diagnostics, notes)
     down, up = _subspace(C, wanted)

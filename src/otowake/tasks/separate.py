@@ -104,7 +104,7 @@ def separate(
     transform = as_stft(stft) or default_stft(rate, chosen.frame, samples.shape[-1])
     check_length(samples, transform)
     order = _reference_first(samples.shape[-2], reference)
-    ready = prepared(samples[..., order, :], transform, sources, chosen.takes == "square")
+    ready = prepared(samples[..., order, :], transform, sources, chosen.takes)
     built, values = _built(chosen, ready, sources, transform, dict(settings or {}))
     where = device_name(device)
     X = ready.X.to(where)
