@@ -172,7 +172,9 @@ S = TypeVar("S", AngularState, Shares)
 def arranged(s: S) -> S:
     """The same with the sources of all bins in one order, by their masks."""
     order = align(s.gamma)
-    cells = {
-        name: ordered(x.transpose(-3, -2), order).transpose(-3, -2) for name, x in s._asdict().items() if name != "R"
-    }
+
+    def of_cells(x: Power) -> Power:
+        return ordered(x.transpose(-3, -2), order).transpose(-3, -2).contiguous()
+
+    cells = {name: of_cells(x) for name, x in s._asdict().items() if name != "R"}
     return s._replace(**cells, R=ordered(s.R, order))

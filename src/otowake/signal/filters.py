@@ -85,8 +85,12 @@ OUTPUTS: dict[str, Output] = {"wiener": wiener, "mwf": mwf, "mvdr": mvdr, "mask"
 
 
 def filtered(X: Mixture, W: Covariances, microphones: Sequence[int]) -> Images:
-    """W_n x at some microphones, W: *b f n m m."""
-    return torch.einsum("...fnij,...jft->...nift", W[..., list(microphones), :], X)
+    """W_n x at some microphones, W: *b f n m m; each the same whichever others are asked for."""
+    taps = W[..., list(microphones), :].movedim(-4, -1).unsqueeze(-1)  # *b n m m f 1
+    c = taps[..., 0, :, :] * X[..., None, None, 0, :, :]
+    for j in range(1, X.shape[-3]):
+        c = torch.addcmul(c, taps[..., j, :, :], X[..., None, None, j, :, :])
+    return c
 
 
 def completed(c: Images, X: Mixture, s: Shares, microphones: Sequence[int]) -> Images:
