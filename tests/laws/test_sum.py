@@ -13,7 +13,7 @@ from otowake.spatial.observed import Observed
 SUMS = {
     name: case for name, case in RECIPE_CASES.items() if not name.startswith("overiva") and not name.endswith("mvdr")
 }
-"""All but OverIVA, which keeps a share of the mixture apart as noise, and beamformers that know nothing of each other."""
+"""All but OverIVA, which keeps a share of the mixture apart, and beamformers, which know nothing of each other."""
 
 
 def assert_sums_to(images, X):

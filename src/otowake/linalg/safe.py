@@ -24,6 +24,8 @@ DEAD = 1e-12
 """A channel below this share of the loudest one's amplitude is silent."""
 EMPTY = 1e-9
 """A band with less than this share of a sound's power holds nothing of it."""
+SAME = 1e-12
+"""Sums of correlations that differ by less count as equal: nothing is moved for the sake of rounding."""
 LOG_FLOOR = 1e-12
 """Powers are raised by this share of their mean before their logarithms are compared."""
 

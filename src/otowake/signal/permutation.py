@@ -5,8 +5,9 @@ Score    J = sum_{f < g} K_fg sum_n <z_nf, z_ng>,   the outputs of each bin in t
          K_fg = 1/F + [ g is one of f - 3 ... f + 3, f/2, 2f ] / 10:   every bin a little, neighbours and octaves more
 Start    bins one after the other, the most decided first, each in the order most like the sum of those before it
 Sweeps   each bin in its best order, given all others, by the Hungarian method: J never falls; done when none moves
+Cuts     all bins from some f on in another order, where that lifts J most: mends what halves cannot mend bin by bin
 
-Source   Sawada, Araki, Makino 2011, section IV.  Ours: one score for all of the second stage, so that it must end.
+Source   Sawada, Araki, Makino 2011, section IV.  Ours: one score for the whole second stage, so that it must end; cuts.
 """
 
 import numpy as np
@@ -16,7 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from otowake.core.types import Power
-from otowake.linalg.safe import divide
+from otowake.linalg.safe import SAME, divide
 
 MOST_SWEEPS = 50
 _NEAR = 3
@@ -58,21 +59,48 @@ def _order(a: Activity) -> Int[np.ndarray, "f n"]:
         whole += z[f]
     neighbours = _neighbours(len(a))
     for _ in range(MOST_SWEEPS):
-        moved = False
-        for f, near in enumerate(neighbours):
-            whole -= z[f]
-            moved |= _turn(f, whole / len(a) + _NEIGHBOUR * z[near].sum(0), z, order)
-            whole += z[f]
-        if not moved:
+        while _swept(z, order, neighbours):
+            pass
+        if not _cut(z, order, neighbours):
             break
     return order
+
+
+def _swept(z: Activity, order: Int[np.ndarray, "f n"], neighbours: list[list[int]]) -> bool:
+    """Each bin in its best order, in place; whether any moved."""
+    whole, moved = z.sum(0), False
+    for f, near in enumerate(neighbours):
+        whole -= z[f]
+        moved |= _turn(f, whole / len(z) + _NEIGHBOUR * z[near].sum(0), z, order)
+        whole += z[f]
+    return moved
+
+
+def _cut(z: Activity, order: Int[np.ndarray, "f n"], neighbours: list[list[int]]) -> bool:
+    """The one turn of all bins from some f on that lifts the score most, in place; whether there is any."""
+    below = z.cumsum(0)
+    likeness = np.stack([low @ (below[-1] - low).T for low in below]) / len(z)  # of bins 0 ... f with those above
+    across = np.zeros_like(likeness)
+    for f, near in enumerate(neighbours):
+        for g in (g for g in near if g > f):
+            both = _NEIGHBOUR * z[f] @ z[g].T
+            across[f] += both
+            across[g] -= both
+    likeness += across.cumsum(0)
+    best = [linear_sum_assignment(one, maximize=True)[1] for one in likeness]
+    gain = [one[range(len(p)), p].sum() - np.trace(one) for one, p in zip(likeness, best)]
+    f = int(np.argmax(gain))
+    if gain[f] <= SAME * len(z):
+        return False
+    z[f + 1 :], order[f + 1 :] = z[f + 1 :, best[f]], order[f + 1 :, best[f]]
+    return True
 
 
 def _turn(f: int, target: Float[np.ndarray, "n t"], z: Activity, order: Int[np.ndarray, "f n"]) -> bool:
     """Bring bin f into the order most like the target, in place; whether it moved."""
     likeness = target @ z[f].T
     best = linear_sum_assignment(likeness, maximize=True)[1]
-    better = likeness[range(len(best)), best].sum() > np.trace(likeness)
+    better = likeness[range(len(best)), best].sum() > np.trace(likeness) + SAME
     if better:
         z[f], order[f] = z[f][best], order[f][best]
     return bool(better)
