@@ -13,8 +13,9 @@ Weights  pi_nf, one a bin: bins know nothing of each other, sources are put in o
 With lam at its best, q / M, this likelihood is that of the complex angular central Gaussian of x / |x|, up to a
 constant: a cACGMM and a cGMM are one model.  Cells without sound say nothing and have gamma = pi.
 
-Source   Ito, Araki, Nakatani 2016, equations 8 to 14 (cACGMM); Higuchi, Ito, Yoshioka, Nakatani 2016 (cGMM);
-         Otsuka et al. 2014 (prior); Ito, Araki, Nakatani 2013 (pi_nt).  Ours: e, and its being part of the cost.
+Source   Ito, Araki, Nakatani 2016 (cACGMM); Higuchi, Ito, Yoshioka, Nakatani 2016 (cGMM); Otsuka et al. 2014 (prior);
+         Ito, Araki, Nakatani 2013 (pi_nt).  Ours: e as a part of the cost, and the free scale of the prior.
+         Derivations: docs/papers/cacgmm.md, docs/papers/cgmm.md.
 """
 
 from collections.abc import Sequence

@@ -10,7 +10,7 @@ mvdr     c_nm = e_m^H A_n^H x,  A_n = N_n^-1 Phi_n / tr,  N_n = C - Phi_n     ke
 
 What loading leaves of x is shared out by gamma, so that sums stay exact; bins without sound are shared out, too.
 
-Source   Souden, Benesty, Affes 2010, equation 21 (mvdr); Duong, Vincent, Gribonval 2010, equation 18 (wiener).
+Source   Souden, Benesty, Affes 2010 (mvdr); Duong, Vincent, Gribonval 2010 (wiener).
 """
 
 from collections.abc import Sequence

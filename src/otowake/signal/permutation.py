@@ -7,7 +7,7 @@ Start    bins one after the other, the most decided first, each in the order mos
 Sweeps   each bin in its best order, given all others, by the Hungarian method: J never falls; done when none moves
 Cuts     all bins from some f on in another order, where that lifts J most: mends what halves cannot mend bin by bin
 
-Source   Sawada, Araki, Makino 2011, section IV.  Ours: one score for the whole second stage, so that it must end; cuts.
+Source   Sawada, Araki, Makino 2011.  Ours: one score for the whole second stage, so that it must end; cuts.
 """
 
 import numpy as np

@@ -206,7 +206,7 @@ def _too_many(sources: int, channels: int, rank: int, x: Tensor) -> str:
     if rank == channels:
         return (
             f"{sources} sources cannot be told apart by a demixing method with {channels} microphones; "
-            f"ask for {channels} or fewer."
+            f"ask for {channels} or fewer, or take --method cacgmm."
         )
     why = f"channel {', '.join(map(str, dead))} is silent" if dead else "the others are copies or sums of these"
     more = "as good as a mono recording, which takes --method nmf on one channel" if rank == 1 else f"ask for {rank}"
