@@ -2,10 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from cases import generator, mixing, mixture, normal, ran
 
+import otowake
 from otowake.core.errors import OtowakeError
 from otowake.core.wrap import Warm
 from otowake.linalg.safe import isotropy
@@ -214,3 +216,20 @@ def test_settings_out_of_range(settings, sentence):
 def test_one_channel():
     with pytest.raises(OtowakeError, match="two channels or more"):
         AngularMixture().init(mixture(313, 1))
+
+
+# ---- at the door -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("channels", "sources"), [(2, 3), (4, 2)])
+@pytest.mark.parametrize("name", ["cacgmm", "cgmm"])
+def test_any_number_of_sources_from_all_channels(name, channels, sources):
+    rng = np.random.default_rng(315)
+    x = 0.1 * rng.laplace(size=(channels, 5000)) * np.abs(np.sin(np.arange(5000) * 0.002))
+    result = otowake.separate(x, 8000, name, sources=sources, iterations=4)
+    assert result.sources.shape == (sources, 5000)
+    assert "reduced_to" not in result.diagnostics
+    assert result.rest is None
+    np.testing.assert_allclose(result.sources.sum(0), x[0], atol=1e-9)
+    with pytest.raises(OtowakeError, match="how many sources"):
+        otowake.separate(x, 8000, name)
