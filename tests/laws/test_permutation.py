@@ -38,14 +38,6 @@ def talkers() -> torch.Tensor:
     return Stft(1024, 256).forward(torch.from_numpy(np.stack(images)).double()).abs().square()
 
 
-def parts(seconds: float = 8.0) -> torch.Tensor:
-    """Power spectrograms of four instruments."""
-    names = ("oboe", "flute", "piano", "bassoon")
-    found = [otowake.read(next((EXAMPLES / "music").glob(f"{name}.*"))) for name in names]
-    sounds = [torch.from_numpy(one.samples[0, : int(seconds * one.rate)]).double() for one in found]
-    return Stft(4096, 1024).forward(torch.stack(sounds)).abs().square()
-
-
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("activity", ["share", "mask"])
 def test_two_talkers(seed, activity):
