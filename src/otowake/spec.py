@@ -17,9 +17,11 @@ from otowake.divergence.bregman import DualKl
 from otowake.divergence.density import GGD, Cauchy, Density, Gauss, Laplace, StudentT
 from otowake.divergence.heavy import HeavyT, students_t
 from otowake.divergence.sum import Sum
-from otowake.proximal import Admm, Pds, Splitting
+from otowake.mixture import WEIGHTS, Weights
 from otowake.opening import OPENINGS, Opening
+from otowake.proximal import Admm, Pds, Splitting
 from otowake.recipes import RECIPES, Recipe
+from otowake.signal.filters import OUTPUTS, Output
 from otowake.signal.stft import Stft
 from otowake.source.mask import DRAWN
 from otowake.source.shrink import Shrink, Shrinks
@@ -85,7 +87,7 @@ def show(value: Any) -> str:
         return ",".join(str(one + 1) for one in value) or "auto" if numbers else "+".join(map(show, value))
     if isinstance(value, Values):
         return "values"
-    for name, part in {**DEMIXES, **RULES, **STARTS, **OPENINGS, **_PLAIN}.items():
+    for name, part in {**DEMIXES, **RULES, **STARTS, **OPENINGS, **WEIGHTS, **OUTPUTS, **_PLAIN}.items():
         if part is value or (part == value and name in _PLAIN):
             return name
     if isinstance(value, StudentT | HeavyT):
@@ -205,6 +207,8 @@ _KINDS: dict[Any, _Kind] = {
     Splitting: _Kind("pds, pds:RELAX, admm or admm:RHO", _splitting),
     Opening: _Kind(", ".join(OPENINGS), lambda text: OPENINGS[text.strip().lower()]),
     Demix: _Kind(", ".join(DEMIXES), lambda text: DEMIXES[text.strip().lower()]),
+    Weights: _Kind(" or ".join(WEIGHTS), lambda text: WEIGHTS[text.strip().lower()]),
+    Output: _Kind(", ".join(OUTPUTS), lambda text: OUTPUTS[text.strip().lower()]),
 }
 
 

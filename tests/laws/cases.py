@@ -16,9 +16,11 @@ from otowake.core.separator import Separator
 from otowake.core.wrap import Warm
 from otowake.divergence import DIVERGENCES
 from otowake.divergence.density import DENSITIES, Density, Pooled
-from otowake.proximal import Admm, Pds, Splitting
+from otowake.mixture import WEIGHTS, Weights
 from otowake.opening import OPENINGS, Opening
+from otowake.proximal import Admm, Pds, Splitting
 from otowake.recipes import RECIPES
+from otowake.signal.filters import OUTPUTS, Output
 from otowake.signal.stft import Stft
 from otowake.source import SOURCES
 from otowake.source.mask import DRAWN
@@ -99,6 +101,8 @@ _BY_TYPE: dict[Any, dict[str, Any]] = {
     Shrinks: {**{name: (part,) for name, part in DRAWN.items()}, "group+low-rank": (Group(), LowRank())},
     Splitting: {"pds:0.7": Pds(0.7), "admm": Admm(), "admm:2": Admm(2.0)},
     Opening: dict(OPENINGS),
+    Weights: dict(WEIGHTS),
+    Output: dict(OUTPUTS),
 }
 _BY_NAME: dict[str, dict[str, Any]] = {
     "power": {"1": 1.0},
@@ -110,8 +114,9 @@ _BY_NAME: dict[str, dict[str, Any]] = {
     "alpha": {"0": 0.0, "2.5": 2.5},
     "target": {"3": 3},
     "spread": {"0": 0.0, "0.3": 0.3},
+    "prior": {"0": 0.0, "20": 20.0},
 }
-_ALWAYS: dict[str, Any] = {"sources": 2, "stft": STFT, "warm": 5, "start": 2}
+_ALWAYS: dict[str, Any] = {"sources": 2, "stft": STFT, "warm": 5, "start": 2, "align": 4}
 _MICS = {"one": 1, "square": 3, "more": 4, "any": 3}
 opening.STEPS = 3
 

@@ -16,6 +16,7 @@ from otowake.core.method import Method
 from otowake.core.separator import Separator
 from otowake.core.wrap import Warm
 from otowake.divergence.density import DENSITIES, GGD, Gauss, Pooled
+from otowake.mixture import AngularMixture
 from otowake.ops import demixed, weighted_covariance
 from otowake.rank_constrained import RankConstrained
 from otowake.spatial.demix import DEMIXES, GIP
@@ -41,7 +42,8 @@ def rounding(method: Method, X: torch.Tensor, s: Any) -> torch.Tensor:
     All these likelihoods grow without bound where a demixed bin vanishes (docs/decisions/0003-numbers.md); a source
     model that finds such a bin ends at its floors, and weights of 1e10 and more make V as good as singular.
     """
-    if isinstance(method, ComplexNmf | RankConstrained):  # bounded below, invert nothing
+    if isinstance(method.first if isinstance(method, Warm) else method, ComplexNmf | AngularMixture | RankConstrained):
+        # bounded below, invert nothing
         return torch.zeros(())
     inner, (z, p) = separator(method, s)
     if not isinstance(inner.spatial, Determined | Overdetermined):

@@ -14,6 +14,8 @@ from otowake.core.separator import Separator
 from otowake.core.state import rebuilt, tensors
 from otowake.divergence import DIVERGENCES
 from otowake.divergence.density import Gauss, Laplace, Pooled, StudentT
+from otowake.mixture import WEIGHTS, AngularMixture
+from otowake.mixture.angular import AngularState
 from otowake.source import SOURCES, Nmf
 from otowake.spatial.consistent import Consistent
 from otowake.spatial.demix import DEMIXES, ip1
@@ -101,6 +103,25 @@ def test_silent_bins_and_frames_leave_gradients_of_phases_finite(sources, spread
     s = ran(method, X, STEPS, rebuilt(method.init(X), leaves))
     end = method.cost(X, s) + method.images(X, s, (0,)).abs().sum()
     assert all(slope.isfinite().all() for slope in torch.autograd.grad(end, list(leaves.values())))
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("prior", [0.0, 1.0])
+def test_mixtures_of_directions(prior, weights):
+    """In masks, and in roots of the covariances, which stay Hermitian; with cells, frames and a bin of silence."""
+    X = mixture(80, 2, bins=3, frames=12)
+    X[:, 1, 3:5], X[:, 2], X[..., 7] = 0, 0, 0
+    method = AngularMixture(2, prior, WEIGHTS[weights])
+    s = ran(method, X, 2)
+    A = torch.linalg.cholesky(s.R)
+
+    def end(gamma, A):
+        moved = AngularState(gamma / gamma.sum(-3, keepdim=True), A @ A.mH)
+        after = ran(method, X, STEPS, moved)
+        return method.cost(X, after), method.images(X, after, (0,)).abs().square().sum()
+
+    start = (s.gamma.clone().requires_grad_(), A.requires_grad_())
+    assert torch.autograd.gradcheck(end, start, rtol=1e-4, atol=1e-6, fast_mode=True)
 
 
 @pytest.mark.parametrize(

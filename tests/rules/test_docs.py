@@ -51,7 +51,8 @@ def test_a_marker_that_names_nothing_is_an_error():
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_has_a_paper_page_with_its_code(name):
     page = (DOCS / "papers" / f"{name}.md").read_text("utf-8")
-    assert f"<!-- include: src/otowake/recipes.py#{name} -->" in page
+    module = RECIPES[name].build.__module__.replace(".", "/")
+    assert f"<!-- include: src/{module}.py#{name} -->" in page
     assert f"({name}.md)" in (DOCS / "papers" / "README.md").read_text("utf-8")
 
 

@@ -15,7 +15,7 @@ TAKES = {
     "one": "one channel",
     "square": "as many channels as sources",
     "more": "more channels than sources",
-    "any": "two or more channels, whatever the number of sources",
+    "any": "two channels or more, and any number of sources",
 }
 
 
@@ -54,13 +54,14 @@ def _described(recipe: "Recipe") -> dict[str, Any]:
         "frame_seconds": recipe.frame,
         "parameters": parameters,
         "citation": recipe.citation,
-        "example": _example(recipe.name, parameters),
+        "example": _example(recipe, parameters),
     }
 
 
-def _example(name: str, parameters: list[dict[str, Any]]) -> str:
+def _example(recipe: "Recipe", parameters: list[dict[str, Any]]) -> str:
+    sources = " --sources 2" if recipe.takes in ("more", "any") else ""
     setting = f" --set {parameters[0]['name']}={parameters[0]['default']}" if parameters else ""
-    return f"otowake separate mixture.wav --method {name}{setting}"
+    return f"otowake separate mixture.wav --method {recipe.name}{sources}{setting}"
 
 
 def _table(every: list[dict[str, str]]) -> str:

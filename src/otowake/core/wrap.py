@@ -22,6 +22,10 @@ class WarmState(NamedTuple):
     s: Any
 
 
+def _as_it_is(state: Any) -> Any:
+    return state
+
+
 @dataclass(frozen=True)
 class Warm:
     """`first` for some steps, those `between` for one each, then `then`: for costs that need a good start.
@@ -30,12 +34,14 @@ class Warm:
         first, then: methods with states of the same form.
         steps: how long the first one runs.
         between: the same in small steps from one to the other.
+        hand: what happens to the state in between.
     """
 
     first: Method
     then: Method
     steps: int = 40
     between: tuple[Method, ...] = ()
+    hand: Callable[[Any], Any] = _as_it_is
 
     def __post_init__(self) -> None:
         if self.steps < 0:
@@ -58,10 +64,14 @@ class Warm:
         return (self.first, *self.between, self.then)[self.epoch(s)]
 
     def init(self, X: Mixture, seed: int = 0) -> WarmState:
-        return WarmState(torch.tensor(0), self.first.init(X, seed))
+        return self.handed(WarmState(torch.tensor(0), self.first.init(X, seed)))
 
     def step(self, X: Mixture, s: WarmState) -> WarmState:
-        return WarmState(s.k + 1, self.active(s).step(X, s.s))
+        return self.handed(WarmState(s.k + 1, self.active(s).step(X, s.s)))
+
+    def handed(self, s: WarmState) -> WarmState:
+        """The state, changed when it goes from one method to the other."""
+        return s._replace(s=self.hand(s.s)) if int(s.k) == self.steps else s
 
     def cost(self, X: Mixture, s: WarmState) -> Cost:
         return self.active(s).cost(X, s.s)

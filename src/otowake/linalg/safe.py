@@ -26,6 +26,8 @@ EMPTY = 1e-9
 """A band with less than this share of a sound's power holds nothing of it."""
 UNTOLD = 1e-5
 """Amplitudes below this share of a sound's level are not told apart: their logarithms would say nothing."""
+SAME = 1e-12
+"""Sums of correlations that differ by less count as equal: nothing is moved for the sake of rounding."""
 LOG_FLOOR = 1e-12
 """Powers are raised by this share of their mean before their logarithms are compared."""
 
@@ -118,3 +120,19 @@ def loaded(V: Tensor) -> Tensor:
 def mean_eigenvalue(V: Tensor) -> Tensor:
     """tr V / M, real."""
     return V.diagonal(dim1=-2, dim2=-1).real.mean(-1)
+
+
+def isotropy(x: Tensor) -> float:
+    """The share of every cell's power that a mixture of directions takes for noise from everywhere.
+
+    Part of the model: it bounds the likelihood, which else has no limit where a class collapses.
+    """
+    return _pick(x, 1e-10, 1e-6)
+
+
+def balanced(V: Tensor) -> Tensor:
+    """V / (tr V / M): unit mean eigenvalue; an empty V becomes the identity."""
+    s = mean_eigenvalue(V)[..., None, None]
+    some = s > tiny(s)
+    eye = torch.eye(V.shape[-1], dtype=V.dtype, device=V.device)
+    return torch.where(some, V / torch.where(some, s, torch.ones_like(s)), eye)

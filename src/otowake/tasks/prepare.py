@@ -13,7 +13,7 @@ from torch import Tensor
 from otowake.core.errors import OtowakeError
 from otowake.core.types import Images, Mixture
 from otowake.linalg.safe import DEAD, UNHEARD, mean_eigenvalue
-from otowake.recipe import Takes
+from otowake.recipes.recipe import Takes
 from otowake.signal.stft import Stft, bins_first
 from otowake.spatial.rank import active_bins, covariance, ranks
 
@@ -206,7 +206,7 @@ def _too_many(sources: int, channels: int, rank: int, x: Tensor) -> str:
     if rank == channels:
         return (
             f"{sources} sources cannot be told apart by a demixing method with {channels} microphones; "
-            f"ask for {channels} or fewer."
+            f"ask for {channels} or fewer, or take --method cacgmm."
         )
     why = f"channel {', '.join(map(str, dead))} is silent" if dead else "the others are copies or sums of these"
     more = "as good as a mono recording, which takes --method nmf on one channel" if rank == 1 else f"ask for {rank}"

@@ -1,4 +1,4 @@
-"""What a recipe is, and the list of them that `recipes.py` fills."""
+"""What a recipe is, and the list of them that the modules beside this one fill."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,0 +1,181 @@
+"""Directional mixtures: every cell (bin and frame) belongs to one source, and the direction of x_ft tells to which.
+
+Model    x_ft ~ sum_n pi_n N_C(0, lam_nft R_nf),   lam_nft > 0 free:   levels say nothing, directions all
+         S_ft = x x^H + e |x|^2 / M I:   what a cell says, with a little noise from everywhere
+Cost     - sum_ft log sum_n pi_n |R_nf|^-1 (q_nft / |x|^2)^-M  +  a sum_nf [ log|R| + M log(tr R^-1 / M) ],
+         q_nft = tr(R_nf^-1 S_ft):   a = `prior` frames of noise from everywhere, in each bin and source
+E        gamma_nft ~ pi_n |R_nf|^-1 q_nft^-M,   sum_n gamma = 1                                                (1)
+M        R_nf ~ M sum_t gamma_nft S_ft / q_nft  +  a M I / tr R_nf^-1,   tr R = M,   pi = mean of gamma        (2)
+         log q <= log q' + q / q' - 1 with the old q':   each step descends
+Weights  pi_nf, one a bin: bins know nothing of each other, sources are put in order afterwards
+         pi_nt, one a frame: what is heard in a frame is heard in all of its bins
+
+With lam at its best, q / M, this likelihood is that of the complex angular central Gaussian of x / |x|, up to a
+constant: a cACGMM and a cGMM are one model.  Cells without sound say nothing and have gamma = pi.
+
+Source   Ito, Araki, Nakatani 2016 (cACGMM); Higuchi, Ito, Yoshioka, Nakatani 2016 (cGMM); Otsuka et al. 2014 (prior);
+         Ito, Araki, Nakatani 2013 (pi_nt).  Ours: e as a part of the cost, and the free scale of the prior.
+         Derivations: docs/papers/cacgmm.md, docs/papers/cgmm.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from otowake.core.errors import OtowakeError
+from otowake.core.random import uniform
+from otowake.core.types import Cost, Covariances, Images, Mixture, Power, Spec
+from otowake.linalg.safe import balanced, isotropy, tiny
+from otowake.ops import abs2, demixed_power, weighted_covariance
+from otowake.signal.filters import Output, Shares, wiener
+from otowake.signal.permutation import align, ordered
+
+
+@runtime_checkable
+class Weights(Protocol):
+    """gamma *b n f t -> pi, its mean over frames (*b n f 1) or bins (*b n 1 t)."""
+
+    def __call__(self, gamma: Power) -> Power: ...
+
+
+def per_bin(gamma: Power) -> Power:
+    """pi_nf: how often a source is heard in a bin."""
+    return gamma.mean(-1, keepdim=True)
+
+
+def per_frame(gamma: Power) -> Power:
+    """pi_nt: how much of a frame is a source's."""
+    return gamma.mean(-2, keepdim=True)
+
+
+WEIGHTS: dict[str, Weights] = {"frame": per_frame, "bin": per_bin}
+"""Every way to tie the weights, by name."""
+
+
+class AngularState(NamedTuple):
+    """gamma: masks *b n f t, whose means are pi;  R: covariances of directions *b f n m m, of unit mean eigenvalue."""
+
+    gamma: Power
+    R: Covariances
+
+
+class Radii(NamedTuple):
+    """q: *b n f t, of every cell;  log_det: log|R|, and trace: tr R^-1, both *b f n."""
+
+    q: Power
+    log_det: Float[Tensor, "*b f n"]
+    trace: Float[Tensor, "*b f n"]
+
+
+@dataclass(frozen=True)
+class AngularMixture:
+    """A mixture of directions.
+
+    Args:
+        sources: how many; more than microphones, too.
+        prior: how many frames of noise from everywhere the prior of R is worth; 0 is none.
+        weights: `per_bin` or `per_frame`.
+        output: how masks become sounds (`wiener`, `mwf`, `mvdr`, `mask`).
+    """
+
+    sources: int = 2
+    prior: float = 0.0
+    weights: Weights = per_bin
+    output: Output = wiener
+    proved = True
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.sources <= 1000:
+            raise OtowakeError(f"A mixture of directions has 1 to 1000 sources, got {self.sources}.")
+        if not 0 <= self.prior <= 1e6:
+            raise OtowakeError(f"The prior is worth 0 to a million frames, got {self.prior:g}; 0 is none.")
+
+    def epoch(self, s: AngularState) -> int:
+        return 0
+
+    def init(self, X: Mixture, seed: int = 0) -> AngularState:
+        """gamma ~ U(0, 1) in every cell, the same for each item of a batch, and the R that follow."""
+        *batch, m, f, t = X.shape
+        if m == 1:
+            raise OtowakeError("A mixture of directions compares microphones; give two channels or more.")
+        shape = (self.sources, f, t)
+        gamma = uniform(seed, shape, X.real, stream=0, low=0.0).expand(*batch, *shape)
+        eye = torch.eye(m, dtype=X.dtype, device=X.device).expand(*batch, f, self.sources, m, m)
+        return self.m_step(X, gamma / gamma.sum(-3, keepdim=True), radii(X, eye))
+
+    def step(self, X: Mixture, s: AngularState) -> AngularState:
+        return self.m_step(X, *self.e_step(X, s))
+
+    def e_step(self, X: Mixture, s: AngularState) -> tuple[Power, Radii]:
+        """gamma, and the radii that it was made of."""
+        known = radii(X, s.R)
+        return torch.softmax(self.joint(X, s.gamma, known), dim=-3), known  # (1)
+
+    def m_step(self, X: Mixture, gamma: Power, known: Radii) -> AngularState:
+        live, size = heard(X)
+        w = torch.where(live, gamma / torch.where(live, known.q, 1), 0)
+        noise = isotropy(X) * (w * size).mean(-1).mT + self.prior / (X.shape[-1] * known.trace)
+        eye = torch.eye(X.shape[-3], dtype=X.dtype, device=X.device)
+        return AngularState(gamma, balanced(weighted_covariance(X, w) + noise[..., None, None] * eye))  # (2)
+
+    def joint(self, X: Mixture, gamma: Power, known: Radii) -> Power:
+        """log of pi |R|^-1 (q / |x|^2)^-M; of pi alone in cells without sound."""
+        live, size = heard(X)
+        m = X.shape[-3]
+        radius = torch.log(torch.where(live, known.q / torch.where(live, m * size, 1), 1))
+        says = known.log_det.mT.unsqueeze(-1) + m * radius
+        return torch.log(self.weights(gamma).clamp_min(tiny(gamma))) - torch.where(live, says, 0)
+
+    def cost(self, X: Mixture, s: AngularState) -> Cost:
+        known = radii(X, s.R)
+        spread = known.log_det + X.shape[-3] * torch.log(known.trace / X.shape[-3])
+        fit = torch.logsumexp(self.joint(X, s.gamma, known), dim=-3)
+        return self.prior * spread.sum((-2, -1)) - fit.sum((-2, -1))
+
+    def shares(self, X: Mixture, s: AngularState) -> Shares:
+        """What every cell is made of, the sources of all bins in one order."""
+        gamma, known = self.e_step(X, s)
+        found = Shares(gamma, gamma * known.q / X.shape[-3], s.R)
+        return arranged(found) if self.weights is per_bin else found
+
+    def images(self, X: Mixture, s: AngularState, microphones: Sequence[int]) -> Images:
+        return self.output(X, self.shares(X, s), microphones)
+
+    def estimate(self, X: Mixture, s: AngularState) -> Spec:
+        """Each source as the first microphone hears it."""
+        return self.images(X, s, (0,))[..., 0, :, :]
+
+
+def radii(X: Mixture, R: Covariances) -> Radii:
+    """q_nft = x^H R^-1 x + e |x|^2 / M tr R^-1, one source at a time."""
+    L = torch.linalg.cholesky_ex(R).L
+    eye = torch.eye(R.shape[-1], dtype=R.dtype, device=R.device).expand_as(R)
+    W = torch.linalg.solve_triangular(L, eye, upper=False)
+    trace = abs2(W).sum((-2, -1))
+    q = torch.stack([demixed_power(X, W[..., n, :, :]).sum(-3) for n in range(R.shape[-3])], -3)
+    log_det = 2 * torch.log(L.diagonal(dim1=-2, dim2=-1).real).sum(-1)
+    return Radii(q + isotropy(X) * heard(X)[1] * trace.mT.unsqueeze(-1), log_det, trace)
+
+
+def heard(X: Mixture) -> tuple[Bool[Tensor, "*b 1 f t"], Power]:
+    """Cells that hold a sound at all, and |x|^2 / M."""
+    size = abs2(X).mean(-3, keepdim=True)
+    return size > tiny(size), size
+
+
+S = TypeVar("S", AngularState, Shares)
+
+
+def arranged(s: S) -> S:
+    """The same with the sources of all bins in one order, by their masks."""
+    order = align(s.gamma)
+
+    def of_cells(x: Power) -> Power:
+        return ordered(x.transpose(-3, -2), order).transpose(-3, -2).contiguous()
+
+    cells = {name: of_cells(x) for name, x in s._asdict().items() if name != "R"}
+    return s._replace(**cells, R=ordered(s.R, order))
