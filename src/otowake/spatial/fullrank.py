@@ -85,8 +85,8 @@ class FullRank:
         power = float(mean_eigenvalue(p.C).mean(-1).amax())
         if power > LOUDEST:
             raise OtowakeError(
-                f"MNMF inverts covariances and wants mixtures of mean power 1, this one has {power:.2g}; divide it by its "
-                "root mean square, as otowake.separate does."
+                f"MNMF inverts covariances and wants mixtures of mean power 1, this one has {power:.2g}; divide it by "
+                "its root mean square, as otowake.separate does."
             )
         A = torch.linalg.inv_ex(p.Q).inverse.unsqueeze(-4)
         return FullRankState(widened((A * p.G.unsqueeze(-2)) @ A.mH), p.C, p.live)
