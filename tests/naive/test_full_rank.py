@@ -137,13 +137,18 @@ def test_an_iteration_of_fastmnmf(size, shares, density):
 # ---- MNMF -------------------------------------------------------------------------------------------------------
 
 
+def floor_of(x, f):
+    """1e-10 of the bin's mean power, of 1 in quieter ones."""
+    return FLOOR * max(1.0, float((np.abs(x[f]) ** 2).mean()))
+
+
 def matrices(x, r, S, density):
     """(u, R^-1, rho') of each bin: f t."""
     N, F, L = r.shape
     M = x.shape[2]
     u, V, w = np.zeros((F, L, M), complex), np.zeros((F, L, M, M), complex), np.zeros((F, L))
     for f, t in np.ndindex(F, L):
-        V[f, t] = np.linalg.inv(sum(r[n, f, t] * S[n, f] for n in range(N)) + FLOOR * np.eye(M))
+        V[f, t] = np.linalg.inv(sum(r[n, f, t] * S[n, f] for n in range(N)) + floor_of(x, f) * np.eye(M))
         u[f, t] = V[f, t] @ x[f, t]
         q = (x[f, t].conj() @ u[f, t]).real
         w[f, t] = 1.0 if isinstance(density, Gauss) else (density.nu + 2 * M) / (density.nu + 2 * q)
@@ -193,7 +198,7 @@ def test_an_iteration_of_mnmf(size, density):
     images, r = method.images(X, after, range(M)).numpy(), loops_model(T, V, e)
     u, *_ = matrices(x, r, new, density)
     for n, f, t in np.ndindex(r.shape):
-        wanted = (r[n, f, t] * new[n, f] + FLOOR / N * np.eye(M)) @ u[f, t]
+        wanted = (r[n, f, t] * new[n, f] + floor_of(x, f) / N * np.eye(M)) @ u[f, t]
         close(images[n, :, f, t], wanted, 1e-6)
 
 

@@ -117,6 +117,12 @@ def loaded(V: Tensor) -> Tensor:
     return torch.where(some, V / torch.where(some, s, torch.ones_like(s)) + delta * eye, eye)
 
 
+def widened(S: Tensor) -> Tensor:
+    """S + delta tr S / M I: a covariance that can be inverted, however loud what it is multiplied by."""
+    eye = torch.eye(S.shape[-1], dtype=S.dtype, device=S.device)
+    return S + _pick(S, 1e-12, 1e-5) * mean_eigenvalue(S)[..., None, None] * eye
+
+
 def mean_eigenvalue(V: Tensor) -> Tensor:
     """tr V / M, real."""
     return V.diagonal(dim1=-2, dim2=-1).real.mean(-1)

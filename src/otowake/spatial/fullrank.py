@@ -1,6 +1,6 @@
 """Any number of sources and microphones, a covariance of full rank for each source and bin (MNMF).
 
-Model    x_ft has scale R_ft = sum_n r_nft S_nf + e I;  S hermitian, >= 0;  e > 0 is frozen
+Model    x_ft has scale R_ft = sum_n r_nft S_nf + e_f I;  S hermitian, >= 0;  e > 0 is frozen, and grows with loud bins
 Cost     sum_ft [ log det R + rho(q) ],  q_ft = x^H R^-1 x: one radius for all microphones, d = M dimensions
 Split    neg_n = rho'(q) u^H S_n u,  pos_n = tr(R^-1 S_n);  u = R^-1 x
 Update   S_n solves S A S = S_n K S_n:  A = sum_t r_n R^-1,  K = sum_t r_n rho'(q) u u^H
@@ -26,10 +26,13 @@ from otowake.core.method import Split, SplitGradient
 from otowake.core.types import Cost, Covariance, Covariances, Gain, Images, Live, Mixture, Power
 from otowake.divergence.density import Density, Gauss
 from otowake.linalg.hermitian import inverse_and_logdet, riccati
-from otowake.linalg.safe import variance_floor
+from otowake.linalg.safe import mean_eigenvalue, variance_floor, widened
 from otowake.ops import abs2
 from otowake.spatial.jointdiag import JointDiag, JointDiagState
 from otowake.spatial.projection import shared_out
+
+LOUDEST = 1e4
+"""The most mean power of a mixture: the floor is made for 1."""
 
 Spread = Complex[Tensor, "*b n f m m"]
 """S: one spatial covariance a source and bin."""
@@ -79,8 +82,14 @@ class FullRank:
 
     def begun(self, p: JointDiagState) -> FullRankState:
         """The covariances of a jointly diagonalisable model: S = Q^-1 diag(g) Q^-H."""
+        power = float(mean_eigenvalue(p.C).mean(-1).amax())
+        if power > LOUDEST:
+            raise OtowakeError(
+                f"MNMF inverts covariances and wants mixtures of mean power 1, this one has {power:.2g}; divide it by "
+                "its root mean square, as otowake.separate does."
+            )
         A = torch.linalg.inv_ex(p.Q).inverse.unsqueeze(-4)
-        return FullRankState((A * p.G.unsqueeze(-2)) @ A.mH, p.C, p.live)
+        return FullRankState(widened((A * p.G.unsqueeze(-2)) @ A.mH), p.C, p.live)
 
     def observe(self, X: Mixture, p: FullRankState) -> Mixture:
         return X
@@ -99,7 +108,7 @@ class FullRank:
 
     def update(self, X: Mixture, p: FullRankState, o: Mixture, r: Power) -> FullRankState:
         S = torch.cat([_turned(*block) for block in self._blocks(X, p, r)], -3)
-        return p._replace(S=torch.where(p.live[..., None, :, None, None], S, p.S))
+        return p._replace(S=torch.where(p.live[..., None, :, None, None], widened(S), p.S))
 
     def cost(self, X: Mixture, p: FullRankState, r: Power) -> Cost:
         return torch.cat([b.cost for _, _, b in self._blocks(X, p, r)], -1).sum(-1)
@@ -125,15 +134,17 @@ class FullRank:
         m, f, _ = X.shape[-3:]
         r = r.expand(*r.shape[:-2], *X.shape[-2:])
         size = max(1, f // (4 * m))
+        e = variance_floor(p.C) * mean_eigenvalue(p.C).clamp_min(1)
         for first in range(0, f, size):
             some = slice(first, first + size)
             S, part = p.S[..., some, :, :], r[..., some, :]
-            yield S, part, self._solved(X[..., some, :], S, part)
+            yield S, part, self._solved(X[..., some, :], S, part, e[..., some])
 
-    def _solved(self, x: Mixture, S: Spread, r: Power) -> Block:
+    def _solved(self, x: Mixture, S: Spread, r: Power, e: Float[Tensor, "*b f"]) -> Block:
         m = x.shape[-3]
         R = torch.einsum("...nfij,...nft->...ijft", S, r.to(S.dtype))
-        R = R + variance_floor(x) * torch.eye(m, dtype=R.dtype, device=R.device)[..., None, None]
+        eye = torch.eye(m, dtype=R.dtype, device=R.device)[..., None, None]
+        R = R + e[..., None, None, :, None] * eye
         V, logs = inverse_and_logdet(R)
         u = torch.einsum("...ijft,...jft->...ift", V, x)
         q = (x.conj() * u).sum(-3).real.clamp_min(0)
