@@ -6,7 +6,7 @@ ilrma      30 iterations of ILRMA; its W becomes Q
 
 All openings are Gaussian: densities with heavy tails come after them.
 
-Source     Sekiguchi et al. 2020, section V (a start from ILRMA); two steps: their public code.
+Source     Sekiguchi et al. 2020 (a start from ILRMA; two steps)
 """
 
 from collections.abc import Callable

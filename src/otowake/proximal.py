@@ -12,7 +12,7 @@ Images   by projection back, as of all demixing here
 
 -log|det| is not convex: no step is proved to descend.  Inactive bins and those of lower rank keep W = I.
 
-Source   Yatabe & Kitamura 2018 (PDS), algorithm 1; 2019 (masks).  ADMM: Boyd et al. 2011, section 3.  Residuals:
+Source   Yatabe & Kitamura 2018 (PDS); 2019 (masks).  ADMM: Boyd et al. 2011, section 3.  Residuals:
          Goldstein, Li, Yuan 2015.  Whitening bin by bin in place of a spectral norm: docs/papers/pds.md.
 """
 

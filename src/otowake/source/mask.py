@@ -7,7 +7,7 @@ Harmonic   harmonic vector analysis: of the log spectrum's cepstrum keep what st
            s = min(1, |nu|), then kappa times s <- (1 - cos(pi s)) / 2,   xi = the log spectrum of s nu,
            v = exp(2 (xi + mu)),   M = (v / sum_n v)^gamma
 
-Source     Yatabe & Kitamura 2021 (harmonic vector analysis), equations 12-22; Yatabe & Kitamura 2019 (masks in place of
+Source     Yatabe & Kitamura 2021 (harmonic vector analysis); Yatabe & Kitamura 2019 (masks in place of
            proximal operators).  |nu| in place of nu, which is the same up to 1: docs/papers/pds.md.
 """
 

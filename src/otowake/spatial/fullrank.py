@@ -9,8 +9,7 @@ Images   c_n = (r_n S_n + e I / N) u: Wiener, with the floor shared out; they ad
 
 R is formed for some bins at a time.  Bins that cannot be demixed keep their S and are shared out (docs/decisions/0003).
 
-Source   Sawada, Kameoka, Araki, Ueda 2013, equations 42-47; Duong, Vincent, Gribonval 2010 (the model); the density of
-         heavy tails: Kitamura et al. 2016 (t-MNMF).
+Source   Sawada, Kameoka, Araki, Ueda 2013; Duong, Vincent, Gribonval 2010 (the model)
 """
 
 from collections.abc import Iterator, Sequence

@@ -11,8 +11,8 @@ Images   c_nm = sum_i [Q^-1]_mi (Q x)_i (r_n g_ni + e_i / N) / Y_i: Wiener, with
 
 A start with G near ones and zeros is near `Determined`.  Bins that are not demixed: as there (docs/decisions/0003).
 
-Source   Sekiguchi, Bando, Nugraha, Yoshii, Kawahara 2020, equations 27-36 (FastMNMF1, `each_bin`), 41-44 (FastMNMF2,
-         `all_bins`); Ito & Nakatani 2019 (the same model); Scheibler & Ono 2020 (ISS).
+Source   Sekiguchi, Bando, Nugraha, Yoshii, Kawahara 2020 (FastMNMF1: `each_bin`, FastMNMF2: `all_bins`);
+         Ito & Nakatani 2019 (the same model); Scheibler & Ono 2020 (ISS).
 """
 
 from collections.abc import Callable, Sequence
