@@ -71,7 +71,8 @@ def powers(g: torch.Generator, sources: int, bins: int, frames: int, components:
 
 def mixing(g: torch.Generator, bins: int, mics: int, sources: int) -> torch.Tensor:
     """f m n: random matrices whose condition number is 3; for more sources than microphones, rows of such."""
-    U = torch.linalg.qr(normal(g, bins, max(mics, sources), sources)).Q[:, :mics]
+    rows = max(mics, sources) if mics > 1 else 1
+    U = torch.linalg.qr(normal(g, bins, rows, sources)).Q[:, :mics]
     V = torch.linalg.qr(normal(g, bins, sources, sources)).Q
     return (U * torch.linspace(1, 3, sources, dtype=torch.float64)) @ V
 

@@ -17,8 +17,9 @@ STEPS = 8
 SQUARE = {
     name: case
     for name, case in RECIPE_CASES.items()
-    if RECIPES[name.split("-")[0]].takes in ("square", "any") and not name.startswith("rcscme")
+    if RECIPES[name.split("-")[0]].takes in ("square", "any") and not name.startswith(("rcscme", "cacgmm", "cgmm"))
 }
+"""Mixtures of directions have tests of their own (test_mixture)."""
 LISTENS = {name for name in SQUARE if name.startswith(("consistent", "hva", "pds-source=harmonic"))}
 ORDER = [2, 0, 1]
 ORDERS = {2: [1, 0], 3: ORDER}
