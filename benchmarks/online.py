@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hour
-from machine import machine
+from machine import machine, named, threads
 
 K, BATCH, SEED, PASSES, RATE = 27, 256, 0, (1, 2, 3, 5), 16_000
 PACKAGES = ("otowake", "scikit-learn", "numpy", "torch")
@@ -153,9 +153,7 @@ def compare(folder: Path, minutes: float) -> list[dict]:
 
 
 def where() -> list[str]:
-    facts = machine(PACKAGES)
-    versions = ", ".join(f"{p} {v}" for p, v in facts["versions"].items())
-    return [f"{facts['machine']}; Python {facts['python']}, {versions}.", ""]
+    return [named(machine(PACKAGES)), ""]
 
 
 def markdown(rows: list[dict]) -> list[str]:
@@ -188,8 +186,7 @@ def main() -> None:
     parser.add_argument("--audio", type=Path, default=default)
     parser.add_argument("--markdown", type=Path, help="a page with marks, such as online.md")
     args = parser.parse_args()
-    for library in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
-        os.environ[f"{library}_NUM_THREADS"] = "1"
+    threads(1)
     if not any((args.audio / "speech_libri").rglob("*.flac")):
         sys.exit(f"{args.audio} has no FLAC files in speech_libri: name a folder with --audio, or set OTOWAKE_AUDIO.")
     if args.hour:

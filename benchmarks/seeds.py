@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 import otowake
-from machine import machine
+from machine import machine, told
 
 MUSIC = Path(__file__).resolve().parents[1] / "examples" / "music"
 PAIRS = [*combinations(("oboe", "flute", "piano", "bassoon"), 2)]
@@ -91,10 +91,8 @@ def gain(rows: list[Row], field: str) -> str:
 
 
 def markdown(rows: list[Row], seeds: int, of: int) -> str:
-    facts = machine(("otowake", "torch", "numpy"))
     lines = ["# What the best of several seeds gains", "", *__doc__.strip().split("\n\n")[2].split("\n"), ""]
-    lines += [f"{facts['machine']}; Python {facts['python']}, "]
-    lines[-1] += ", ".join(f"{p} {v}" for p, v in facts["versions"].items()) + "."
+    lines += [named(machine(("otowake", "torch", "numpy")))]
     lines += [
         "",
         f"SDR in dB of {seeds} seeds (0 to {seeds - 1}), {SECONDS} s of two instruments; spread is the standard",
@@ -129,10 +127,7 @@ def main() -> None:
         found = [by_scale(x, rate, seed, bases) for seed in range(args.seeds)]
         rows.append(row(f"extract, {title}", found, args.of))
         print(*rows[-2:], sep="\n", file=sys.stderr, flush=True)
-    text = markdown(rows, args.seeds, args.of)
-    print(text)
-    if args.markdown:
-        args.markdown.write_text(text)
+    told(markdown(rows, args.seeds, args.of), args.markdown)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from otowake.core.errors import OtowakeError
 from otowake.core.types import Cost, Covariance, Demixer, Images, Live, Mixture, Spec
 from otowake.linalg.safe import divide, tiny
 from otowake.ops import demixed
-from otowake.source.shrink import Group, Shrink, norm
+from otowake.source.shrink import Group, Priced, Shrinks, norm
 from otowake.spatial.projection import projected_images
 from otowake.spatial.rank import covariance, full_rank_bins
 
@@ -78,8 +78,8 @@ class Pds:
         if not 0 < self.relax < 2:
             raise OtowakeError(f"Pds: relax must be above 0 and below 2, got {self.relax:g}; 1 is usual.")
 
-    def begin(self, W: Demixer, X: Mixture, penalties: int) -> PdsState:
-        return PdsState(W, torch.zeros_like(_each(demixed(X, W), penalties)))
+    def begin(self, W: Demixer, Y: Spec, penalties: int) -> PdsState:
+        return PdsState(W, torch.zeros_like(_each(Y, penalties)))
 
     def step(self, X: Mixture, p: PdsState, shrunk: Shrunk) -> tuple[PdsState, Tensor]:
         W, D = p
@@ -109,8 +109,8 @@ class Admm:
         if not 0 < self.rho < float("inf"):
             raise OtowakeError(f"Admm: rho must be a number above 0, got {self.rho:g}; 1 is usual.")
 
-    def begin(self, W: Demixer, X: Mixture, penalties: int) -> AdmmState:
-        Z = _each(demixed(X, W), penalties)
+    def begin(self, W: Demixer, Y: Spec, penalties: int) -> AdmmState:
+        Z = _each(Y, penalties)
         return AdmmState(W, W, torch.zeros_like(W), Z.clone(), torch.zeros_like(Z))
 
     def step(self, X: Mixture, p: AdmmState, shrunk: Shrunk) -> tuple[AdmmState, Tensor]:
@@ -138,7 +138,7 @@ class Proximal:
         tolerance: at rest when both residuals are below; 0 never stops.
     """
 
-    shrinks: tuple[Shrink, ...] = (Group(),)
+    shrinks: Shrinks = (Group(),)
     splitting: Splitting = Pds()
     tolerance: float = 1e-3
     proved = False
@@ -166,17 +166,16 @@ class Proximal:
         live = full_rank_bins(C)
         Q = whitening(C * X.shape[-1], live)
         W = torch.eye(X.shape[-3], dtype=X.dtype, device=X.device).expand_as(C).clone()
-        Y = _white(X, Q, live)
+        Y = _white(X, Q, live)  # W Q X
         p = self.splitting.begin(W, Y, len(self.shrinks))
         return ProximalState(p, Q, live, self._prices(Y, live), X.real.new_ones((*X.shape[:-3], 2)))
 
     def _prices(self, Y: Mixture, live: Live) -> Float[Tensor, "*b q"]:
         """So that all penalties, at the start, add up to the number of rows of W: where scaling W pays no more."""
         rows = live.sum(-1) * Y.shape[-3] / len(self.shrinks)
-        paid = [shrink.cost(Y) for shrink in self.shrinks]
         one = torch.ones_like(rows, dtype=Y.real.dtype)
-        prices = [one if c is None else shrink.weight * divide(rows, c) for shrink, c in zip(self.shrinks, paid)]
-        return torch.stack(prices, -1)
+        each = [s.weight * divide(rows, s.cost(Y)) if isinstance(s, Priced) else one for s in self.shrinks]
+        return torch.stack(each, -1)
 
     def step(self, X: Mixture, s: ProximalState) -> ProximalState:
         level = torch.linalg.inv_ex(s.p.W @ s.Q).inverse[..., 0, :].abs().mT.unsqueeze(-1)
@@ -191,13 +190,13 @@ class Proximal:
         return s._replace(p=p._replace(W=torch.where(s.live[..., None, None], p.W, eye)), gap=gap)
 
     def cost(self, X: Mixture, s: ProximalState) -> Cost:
+        priced = [shrink for shrink in self.shrinks if isinstance(shrink, Priced)]
+        if len(priced) < len(self.shrinks):
+            return s.gap.amax(-1)
         Y = demixed(_white(X, s.Q, s.live), s.p.W)
         cost = -torch.linalg.slogdet(s.p.W).logabsdet.sum(-1)
-        for shrink, price in zip(self.shrinks, s.price.unbind(-1), strict=True):
-            paid = shrink.cost(Y)
-            if paid is None:
-                return s.gap.amax(-1)
-            cost = cost + price * paid
+        for shrink, price in zip(priced, s.price.unbind(-1), strict=True):
+            cost = cost + price * shrink.cost(Y)
         return cost
 
     def images(self, X: Mixture, s: ProximalState, microphones: Sequence[int]) -> Images:

@@ -24,10 +24,12 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from otowake.core.errors import OtowakeError
+from otowake.core.run import iterate, last, until
 from otowake.core.separator import Separator
 from otowake.core.types import Cost, Images, Live, Mixture, Power, Spec
 from otowake.linalg.safe import divide, tiny, variance_floor
 from otowake.ops import abs2, demixed
+from otowake.spatial.projection import shared_out
 
 
 class RankConstrainedState(NamedTuple):
@@ -73,9 +75,7 @@ class RankConstrained:
             raise OtowakeError(
                 f"RCSCME: there is no target {(self.target or 0) + 1} in {m} channels; it takes 2 or more."
             )
-        s = self.first.init(X, seed)
-        for _ in range(self.steps):
-            s = self.first.step(X, s)
+        s = last(until(iterate(self.first, X, seed=seed), steps=self.steps)).state
         p, _ = self.first.spatial.gauge(s.p)
         W = self._target_first(demixed(X, p.W), p.W)
         A, Y = torch.linalg.inv_ex(W).inverse, demixed(X, W)
@@ -121,9 +121,8 @@ class RankConstrained:
     def images(self, X: Mixture, s: RankConstrainedState, microphones: Sequence[int]) -> Images:
         mics, (t, n) = list(microphones), s.r.unbind(-3)
         y = demixed(X, s.w.unsqueeze(-2)) * (t / (t + s.l.unsqueeze(-1) * n)).unsqueeze(-3)
-        heard = s.a[..., mics].mT.unsqueeze(-1) * y
-        shared = X[..., mics, :, :] / X.shape[-3]
-        return torch.where(s.live[..., None, :, None], heard, shared).unsqueeze(-4)
+        heard = (s.a[..., mics].mT.unsqueeze(-1) * y).unsqueeze(-4)
+        return torch.where(s.live[..., None, None, :, None], heard, shared_out(X[..., mics, :, :], X.shape[-3]))
 
     def estimate(self, X: Mixture, s: RankConstrainedState) -> Spec:
         return self.images(X, s, (0,))[..., 0, :, :]

@@ -24,7 +24,7 @@ from otowake.recipes import RECIPES, Recipe
 from otowake.signal.filters import OUTPUTS, Output
 from otowake.signal.stft import Stft
 from otowake.source.mask import DRAWN
-from otowake.source.shrink import Shrink, Shrinks
+from otowake.source.shrink import Shrink, Shrinks, Weighted
 from otowake.source.start import STARTS, Start, Values
 from otowake.source.step import RULES, Rule
 from otowake.spatial.demix import DEMIXES, Demix
@@ -108,7 +108,7 @@ def show(value: Any) -> str:
         return _numbered("admm", value.rho, Admm().rho)
     for name, part in DRAWN.items():
         if type(part) is type(value):
-            return _numbered(name, value.weight, part.weight)
+            return _numbered(name, value.weight, Weighted().weight) if isinstance(value, Weighted) else name
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -191,6 +191,11 @@ class _Kind(NamedTuple):
     read: Callable[[str], Any]
 
 
+def _among(parts: Mapping[str, Any]) -> _Kind:
+    """One of a registry, by name."""
+    return _Kind((" or " if len(parts) == 2 else ", ").join(parts), lambda text: parts[text.strip().lower()])
+
+
 _KINDS: dict[Any, _Kind] = {
     int: _Kind("a whole number", _whole),
     float: _Kind("a number", float),
@@ -200,15 +205,15 @@ _KINDS: dict[Any, _Kind] = {
         "sum such as is+kl",
         _divergence,
     ),
-    Rule: _Kind(", ".join(RULES), lambda text: RULES[text.strip().lower()]),
-    Start: _Kind(" or ".join(STARTS), lambda text: STARTS[text.strip().lower()]),
+    Rule: _among(RULES),
+    Start: _among(STARTS),
     Shrinks: _Kind(f"{', '.join(DRAWN)}, or a sum such as group+low-rank", _shrinks),
     Groups: _Kind("auto, or a number from 1 for each output, such as 1,2,1,2", _groups),
     Splitting: _Kind("pds, pds:RELAX, admm or admm:RHO", _splitting),
-    Opening: _Kind(", ".join(OPENINGS), lambda text: OPENINGS[text.strip().lower()]),
-    Demix: _Kind(", ".join(DEMIXES), lambda text: DEMIXES[text.strip().lower()]),
-    Weights: _Kind(" or ".join(WEIGHTS), lambda text: WEIGHTS[text.strip().lower()]),
-    Output: _Kind(", ".join(OUTPUTS), lambda text: OUTPUTS[text.strip().lower()]),
+    Opening: _among(OPENINGS),
+    Demix: _among(DEMIXES),
+    Weights: _among(WEIGHTS),
+    Output: _among(OUTPUTS),
 }
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Method
+from otowake.core.run import iterate, last, until
 from otowake.core.separator import Separator, SeparatorState
 from otowake.core.types import Cost, Images, Mixture, Spec
 from otowake.linalg.safe import LOG_FLOOR
@@ -91,13 +92,13 @@ class Started:
         method: what runs.
         first: what runs before, inside `init`.
         steps: how long.
-        adopted: makes a spatial state of `method` of one of `first`; None: they are of one kind.
+        adopted: makes a spatial state of `method` of one of `first`.
     """
 
     method: Separator
     first: Separator
     steps: int = 30
-    adopted: Callable[[Any], Any] | None = None
+    adopted: Callable[[Any], Any] = _as_it_is
 
     def __post_init__(self) -> None:
         if self.steps < 0:
@@ -111,10 +112,8 @@ class Started:
         return 0
 
     def init(self, X: Mixture, seed: int = 0) -> SeparatorState:
-        s = self.first.init(X, seed)
-        for _ in range(self.steps):
-            s = self.first.step(X, s)
-        p, _ = self.method.spatial.gauge(s.p if self.adopted is None else self.adopted(s.p))
+        s = last(until(iterate(self.first, X, seed=seed), steps=self.steps)).state
+        p, _ = self.method.spatial.gauge(self.adopted(s.p))
         return self.method.begun(X, p, seed)
 
     def step(self, X: Mixture, s: SeparatorState) -> SeparatorState:

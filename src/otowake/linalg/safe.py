@@ -28,6 +28,8 @@ UNTOLD = 1e-5
 """Amplitudes below this share of a sound's level are not told apart: their logarithms would say nothing."""
 SAME = 1e-12
 """Sums of correlations that differ by less count as equal: nothing is moved for the sake of rounding."""
+MASKED = 1e-3, 1 - 1e-6
+"""The least and the most of a source that a mask in place of a penalty may leave: nothing is lost for ever."""
 LOG_FLOOR = 1e-12
 """Powers are raised by this share of their mean before their logarithms are compared."""
 
@@ -55,11 +57,6 @@ def inactive(C: Tensor) -> float:
 def rank_tolerance(C: Tensor) -> float:
     """Eigenvalues below this share of the largest count as zero."""
     return _pick(C, 1e-10, 1e-6)
-
-
-def mask_range() -> tuple[float, float]:
-    """The least and the most of a source that a mask of the user's may leave: nothing is lost for ever."""
-    return 1e-3, 1 - 1e-6
 
 
 def template_floor(F: Tensor) -> float:
@@ -109,12 +106,22 @@ def loaded(V: Tensor) -> Tensor:
 
     The scale that is taken out does not matter to the caller's direction and is returned by `mean_eigenvalue`.
     """
-    M = V.shape[-1]
+    unit, some, eye = _unit(V)
+    return torch.where(some, unit + loading(V) * eye, eye)
+
+
+def balanced(V: Tensor) -> Tensor:
+    """V / (tr V / M): unit mean eigenvalue; an empty V becomes the identity."""
+    unit, some, eye = _unit(V)
+    return torch.where(some, unit, eye)
+
+
+def _unit(V: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """V / (tr V / M), where V is not empty, and the identity."""
     s = mean_eigenvalue(V)[..., None, None]
-    eye = torch.eye(M, dtype=V.dtype, device=V.device)
-    delta = loading(V)
     some = s > tiny(s)
-    return torch.where(some, V / torch.where(some, s, torch.ones_like(s)) + delta * eye, eye)
+    eye = torch.eye(V.shape[-1], dtype=V.dtype, device=V.device)
+    return V / torch.where(some, s, torch.ones_like(s)), some, eye
 
 
 def widened(S: Tensor) -> Tensor:
@@ -134,11 +141,3 @@ def isotropy(x: Tensor) -> float:
     Part of the model: it bounds the likelihood, which else has no limit where a class collapses.
     """
     return _pick(x, 1e-10, 1e-6)
-
-
-def balanced(V: Tensor) -> Tensor:
-    """V / (tr V / M): unit mean eigenvalue; an empty V becomes the identity."""
-    s = mean_eigenvalue(V)[..., None, None]
-    some = s > tiny(s)
-    eye = torch.eye(V.shape[-1], dtype=V.dtype, device=V.device)
-    return torch.where(some, V / torch.where(some, s, torch.ones_like(s)), eye)

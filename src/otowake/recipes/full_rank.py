@@ -13,12 +13,16 @@ from otowake.spatial.determined import Determined
 from otowake.spatial.fullrank import FullRank
 from otowake.spatial.jointdiag import JointDiag, all_bins, each_bin
 
+_SEKIGUCHI = (
+    "K. Sekiguchi, Y. Bando, A. A. Nugraha, K. Yoshii, T. Kawahara, Fast multichannel nonnegative matrix factorization "
+    "with directivity-aware jointly-diagonalizable spatial covariance matrices for blind source separation, 2020"
+)
+
 
 @listed(
     "Sources that overlap in every channel: one matrix a bin makes the covariances of all of them diagonal.",
     "reverberation, and more or fewer sources than microphones; fastmnmf2 comes first",
-    "K. Sekiguchi, Y. Bando, A. A. Nugraha, K. Yoshii, T. Kawahara, Fast multichannel nonnegative matrix factorization "
-    "with directivity-aware jointly-diagonalizable spatial covariance matrices for blind source separation, 2020",
+    _SEKIGUCHI,
     takes="any",
 )
 def fastmnmf(
@@ -44,8 +48,7 @@ def fastmnmf(
 @listed(
     "FastMNMF whose sources share the channels in the same way in all bins.",
     "reverberation, and more or fewer sources than microphones",
-    "K. Sekiguchi, Y. Bando, A. A. Nugraha, K. Yoshii, T. Kawahara, Fast multichannel nonnegative matrix factorization "
-    "with directivity-aware jointly-diagonalizable spatial covariance matrices for blind source separation, 2020",
+    _SEKIGUCHI,
     takes="any",
 )
 def fastmnmf2(

@@ -33,11 +33,9 @@ def cacgmm(
         prior: how many frames of noise from everywhere keep each covariance from collapsing; 0 is none.
     """
     first = AngularMixture(sources, prior, per_bin, output)
-    return (
-        first
-        if weights is per_bin
-        else Warm(first, AngularMixture(sources, prior, weights, output), align, hand=arranged)
-    )
+    if weights is per_bin:
+        return first
+    return Warm(first, AngularMixture(sources, prior, weights, output), align, hand=arranged)
 
 
 @listed(

@@ -20,7 +20,7 @@ from jaxtyping import Complex, Float
 
 from otowake.core.errors import OtowakeError
 from otowake.core.types import Gain, Spec
-from otowake.linalg.safe import mask_range, rooted
+from otowake.linalg.safe import MASKED, rooted
 from otowake.ops import abs2
 from otowake.source.shrink import SHRINKS, Shrink, Step
 
@@ -38,14 +38,9 @@ class Mask:
     """
 
     of: Callable[[Spec], Shares]
-    weight = 1.0
 
     def shrink(self, Z: Spec, a: Step, level: Gain) -> Spec:
-        least, most = mask_range()
-        return Z * self._checked(Z, level).clamp(least, most)
-
-    def cost(self, Z: Spec) -> None:
-        return None
+        return Z * self._checked(Z, level).clamp(*MASKED)
 
     def _checked(self, Z: Spec, level: Gain) -> Shares:
         name = getattr(self.of, "__name__", type(self.of).__name__)
@@ -82,7 +77,6 @@ class Harmonic:
     kappa: int = 1
     gamma: float | None = None
     eps: float = 1e-3
-    weight = 1.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.kappa <= 10 or not self.eps > 0 or not (self.gamma is None or self.gamma > 0):
@@ -91,11 +85,7 @@ class Harmonic:
             )
 
     def shrink(self, Z: Spec, a: Step, level: Gain) -> Spec:
-        least, most = mask_range()
-        return Z * self.shares(Z * level).clamp(least, most)
-
-    def cost(self, Z: Spec) -> None:
-        return None
+        return Z * self.shares(Z * level).clamp(*MASKED)
 
     def shares(self, Z: Spec) -> Shares:
         """M of sources at the reference's scale."""

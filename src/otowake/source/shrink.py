@@ -24,57 +24,53 @@ Step = Float[torch.Tensor, "*b 1 1 1"]
 
 @runtime_checkable
 class Shrink(Protocol):
-    """shrink(Z, a, level): Z made more like such sources, by the step a; level * Z is at the reference's scale.
+    """shrink(Z, a, level): Z made more like such sources, by the step a; level * Z is at the reference's scale."""
 
-    cost(Z): the penalty before its weight, or None where there is none that `shrink` belongs to (masks).
-    """
+    def shrink(self, Z: Spec, a: Step, level: Gain) -> Spec: ...
+
+
+@runtime_checkable
+class Priced(Shrink, Protocol):
+    """Where a penalty is behind it: cost(Z), before its weight.  Masks have none."""
 
     @property
     def weight(self) -> float: ...
-    def shrink(self, Z: Spec, a: Step, level: Gain) -> Spec: ...
-    def cost(self, Z: Spec) -> Cost | None: ...
+    def cost(self, Z: Spec) -> Cost: ...
 
 
 Shrinks = tuple[Shrink, ...]
 
 
-def _checked(name: str, weight: float) -> None:
-    if not 0 < weight < float("inf"):
-        raise OtowakeError(f"{name}: the weight must be a number above 0, got {weight:g}; 0.5 is usual.")
-
-
 @dataclass(frozen=True)
-class Sparse:
-    """Few bins are loud.
+class Weighted:
+    """A penalty with a weight.
 
     Args:
-        weight: of the penalty; 0.5 to 2 suit whitened mixtures.
+        weight: of the penalty; 1 is where scaling W pays no more at the start.
     """
 
     weight: float = 0.5
 
     def __post_init__(self) -> None:
-        _checked("Sparse", self.weight)
+        if not 0 < self.weight < float("inf"):
+            name = type(self).__name__
+            raise OtowakeError(f"{name}: the weight must be a number above 0, got {self.weight:g}; 0.5 is usual.")
+
+
+@dataclass(frozen=True)
+class Sparse(Weighted):
+    """Few bins are loud."""
 
     def shrink(self, Z: Spec, a: Step, level: Gain) -> Spec:
-        return Z * _kept(norm(Z.unsqueeze(-1), (-1,)), a)
+        return Z * _kept(_bins(Z), a)
 
     def cost(self, Z: Spec) -> Cost:
-        return Z.abs().sum((-3, -2, -1))
+        return _bins(Z).sum((-3, -2, -1))
 
 
 @dataclass(frozen=True)
-class Group:
-    """All bins of a source are loud in the same frames: independent vector analysis.
-
-    Args:
-        weight: of the penalty.
-    """
-
-    weight: float = 0.5
-
-    def __post_init__(self) -> None:
-        _checked("Group", self.weight)
+class Group(Weighted):
+    """All bins of a source are loud in the same frames: independent vector analysis."""
 
     def shrink(self, Z: Spec, a: Step, level: Gain) -> Spec:
         return Z * _kept(_frames(Z), a)
@@ -84,17 +80,8 @@ class Group:
 
 
 @dataclass(frozen=True)
-class LowRank:
-    """The complex spectrogram of a source is a sum of few patterns.
-
-    Args:
-        weight: of the penalty.
-    """
-
-    weight: float = 0.5
-
-    def __post_init__(self) -> None:
-        _checked("LowRank", self.weight)
+class LowRank(Weighted):
+    """The complex spectrogram of a source is a sum of few patterns."""
 
     def shrink(self, Z: Spec, a: Step, level: Gain) -> Spec:
         values, vectors = torch.linalg.eigh(_gram(Z))
@@ -109,6 +96,11 @@ class LowRank:
 def _kept(size: Float[torch.Tensor, "..."], a: Step) -> Float[torch.Tensor, "..."]:
     """max(0, 1 - a / size)."""
     return divide((size - a).clamp_min(0), size)
+
+
+def _bins(Z: Spec) -> Float[torch.Tensor, "*b n f t"]:
+    """The size of every bin."""
+    return norm(Z.unsqueeze(-1), (-1,))
 
 
 def _frames(Z: Spec) -> Float[torch.Tensor, "*b n 1 t"]:
