@@ -29,22 +29,37 @@ LIBRI, ARCTIC, MUSIC, LOOPS, OFFICE = (
     "speech_arctic/cmu_arctic_us_{}.wav",
     "music_gm/fluid_{}.flac",
     "loops_sonicpi/{}.flac",
-    "rirs_office_ula/rir_source{}_4mic3cm_16k.flac",
+    "rirs_office_ula/rir_source{}_{}_16k.flac",
 )
-OFFICE_PLACES, OFFICE_PAIR = (1, 3), (0, 3)  # positions of geometry.json (from 1), microphones (from 0)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One mixture: which sounds (each one or more files, one after another), from where, in which room."""
+    """One mixture: which sounds (each one or more files, one after another), from where, in which room.
+
+    Args:
+        rt60: seconds; None is the measured office.
+        azimuths: degrees, seen along the array.
+        microphones: in simulated rooms; 0 is as many as sources.
+        aside: metres by which the array stands beside the middle of a simulated room.
+        turn: degrees by which array and sources are turned together.
+        places: of the sources in the office: positions of geometry.json, from 1.
+        array, heard: in the office: which array, and which of its microphones, from 0.
+    """
 
     name: str
     kind: str
     sounds: tuple[tuple[str, ...], ...]
-    rt60: float | None  # seconds; None is the measured office
+    rt60: float | None
     azimuths: tuple[float, ...] = ()
     seconds: float = 9.0
-    microphones: int = 0  # 0: as many as sources
+    microphones: int = 0
+    rate: int = RATE
+    aside: tuple[float, float] = (0.0, 0.0)
+    turn: float = 0.0
+    places: tuple[int, ...] = (1, 3)
+    array: str = "4mic3cm"
+    heard: tuple[int, ...] = (0, 3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,34 +154,35 @@ def mixtures(audio: Path, names: tuple[str, ...] = NAMES) -> Iterator[Mixture]:
 
 
 def make(recipe: Recipe, audio: Path) -> Mixture:
-    dry = [_sound(files, audio, recipe.seconds) for files in recipe.sounds]
-    images = _office(dry, audio) if recipe.rt60 is None else _room(dry, recipe)
-    return Mixture(recipe.name, recipe.kind, images.sum(0), images[:, 0], RATE)
+    dry = [_sound(files, audio, recipe) for files in recipe.sounds]
+    images = _office(dry, recipe, audio) if recipe.rt60 is None else _room(dry, recipe)
+    return Mixture(recipe.name, recipe.kind, images.sum(0), images[:, 0], recipe.rate)
 
 
-def _sound(files: tuple[str, ...], audio: Path, seconds: float) -> np.ndarray:
-    sound = np.concatenate([_mono(audio / file) for file in files])
-    count = round(seconds * RATE)
+def _sound(files: tuple[str, ...], audio: Path, recipe: Recipe) -> np.ndarray:
+    sound = np.concatenate([_mono(audio / file, recipe.rate) for file in files])
+    count = round(recipe.seconds * recipe.rate)
     return np.pad(sound[:count], (0, max(0, count - len(sound))))
 
 
-def _mono(path: Path) -> np.ndarray:
+def _mono(path: Path, rate: int) -> np.ndarray:
     recording = read(path)
     samples = recording.samples.mean(0)
-    return samples if recording.rate == RATE else soxr.resample(samples, recording.rate, RATE)
+    return samples if recording.rate == rate else soxr.resample(samples, recording.rate, rate)
 
 
 def _room(dry: list[np.ndarray], recipe: Recipe) -> np.ndarray:
     """(n, m, samples) images in a simulated room."""
-    centre = middle(SIZE)
-    places = around(centre, recipe.azimuths, 1.5, 0.1)
-    room = Room(linear(recipe.microphones or len(dry), 0.05, centre), places, SIZE, rt60=recipe.rt60 or 0.0)
-    return simulate(dry, RATE, room).images
+    centre = np.add(middle(SIZE), (*recipe.aside, 0.0))
+    places = around(centre, np.add(recipe.azimuths, recipe.turn), 1.5, 0.1)
+    array = linear(recipe.microphones or len(dry), 0.05, centre, recipe.turn)
+    return simulate(dry, recipe.rate, Room(array, places, SIZE, rt60=recipe.rt60 or 0.0)).images
 
 
-def _office(dry: list[np.ndarray], audio: Path) -> np.ndarray:
+def _office(dry: list[np.ndarray], recipe: Recipe, audio: Path) -> np.ndarray:
     """(n, m, samples) images in the measured office."""
-    responses = [read(audio / OFFICE.format(place)).samples[list(OFFICE_PAIR)] for place in OFFICE_PLACES]
+    paths = [audio / OFFICE.format(place, recipe.array) for place in recipe.places]
+    responses = [read(path).samples[list(recipe.heard)] for path in paths]
     images = np.stack([fftconvolve(s[None], h, axes=-1)[:, : len(s)] for s, h in zip(dry, responses, strict=True)])
     images /= np.sqrt((images[:, :1] ** 2).mean(-1, keepdims=True))
     return PEAK / np.abs(images.sum(0)).max() * images

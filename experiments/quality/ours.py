@@ -9,6 +9,7 @@ the default might have had), `more` and `more-door` (four microphones for two vo
 """
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from mixtures import MORE, NAMES, RATE, audio_folder, mixtures
-from score import GRIDS, Entry, Grid, Separate, run, table
 
 from otowake.core.method import Method
 from otowake.divergence.density import GGD, Gauss, Laplace, StudentT
@@ -26,6 +25,10 @@ from otowake.signal.stft import Stft, bins_first
 from otowake.spatial.demix import Demix, ip1, ip2, ipa, iss1
 from otowake.tasks.choice import DEFAULT, default_stft
 from otowake.tasks.separate import separate
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+from experiments.quality.mixtures import MORE, NAMES, RATE, audio_folder, mixtures
+from experiments.quality.score import GRIDS, Entry, Grid, Separate, run, table
 
 Build = Callable[[int, int], Method]  # bases a source, sources -> method
 

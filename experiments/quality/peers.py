@@ -7,11 +7,14 @@ by the inverse of its filters.  Losses are not recorded.  Times compare under OM
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
-from mixtures import MORE, NAMES, audio_folder, mixtures
-from score import GRIDS, Entry, run, table
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+from experiments.quality.mixtures import MORE, NAMES, audio_folder, mixtures
+from experiments.quality.score import GRIDS, Entry, run, table
 
 NU, BETA = 5.0, 1.5  # Student's degrees of freedom, the generalised Gauss exponent: heavier tails than Gauss
 
@@ -20,34 +23,34 @@ def pra_auxiva(X: np.ndarray, bases: int, iterations: int, seed: int) -> np.ndar
     """Laplace, IP1; nothing is random."""
     from pyroomacoustics.bss import auxiva
 
-    return _out(auxiva(_in(X), n_iter=iterations, proj_back=True))
+    return sources_first(auxiva(frames_first(X), n_iter=iterations, proj_back=True))
 
 
 def pra_overiva(X: np.ndarray, bases: int, iterations: int, seed: int) -> np.ndarray:
     """Two sources from more microphones; time-varying Gauss, as OverIVA's default is here."""
     from pyroomacoustics.bss import auxiva
 
-    return _out(auxiva(_in(X), n_src=2, n_iter=iterations, proj_back=True, model="gauss"))
+    return sources_first(auxiva(frames_first(X), n_src=2, n_iter=iterations, proj_back=True, model="gauss"))
 
 
 def pra_overiva_laplace(X: np.ndarray, bases: int, iterations: int, seed: int) -> np.ndarray:
     from pyroomacoustics.bss import auxiva
 
-    return _out(auxiva(_in(X), n_src=2, n_iter=iterations, proj_back=True, model="laplace"))
+    return sources_first(auxiva(frames_first(X), n_src=2, n_iter=iterations, proj_back=True, model="laplace"))
 
 
 def pra_ilrma(X: np.ndarray, bases: int, iterations: int, seed: int) -> np.ndarray:
     from pyroomacoustics.bss import ilrma
 
     np.random.seed(seed)  # the library draws from NumPy's global generator
-    return _out(ilrma(_in(X), n_iter=iterations, n_components=bases, proj_back=True))
+    return sources_first(ilrma(frames_first(X), n_iter=iterations, n_components=bases, proj_back=True))
 
 
-def _in(X: np.ndarray) -> np.ndarray:
+def frames_first(X: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(X.transpose(2, 1, 0))  # t f m
 
 
-def _out(Y: np.ndarray) -> np.ndarray:
+def sources_first(Y: np.ndarray) -> np.ndarray:
     return Y.transpose(2, 1, 0)  # n f t
 
 

@@ -9,10 +9,12 @@ A mark is a line  <!-- figures: NAME -->  and ends with  <!-- end -->.
 import argparse
 import re
 import statistics
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from score import BASES, Key, Runs, collected, lines, markdown, table
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+from experiments.quality.score import BASES, Key, Runs, collected, lines, markdown, table
 
 HERE = Path(__file__).resolve().parent
 RESULTS = tuple(sorted((HERE / "results").glob("[!m]*.jsonl")))
@@ -110,10 +112,10 @@ FIGURES = {
 }
 
 
-def filled(text: str) -> str:
+def filled(text: str, figures: Mapping[str, Callable[[], str]]) -> str:
     """A page with its figures between its marks."""
     mark = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
-    return mark.sub(lambda m: f"{m[1]}\n{FIGURES[m[2]]()}\n\n{m[3]}", text)
+    return mark.sub(lambda m: f"{m[1]}\n{figures[m[2]]()}\n\n{m[3]}", text)
 
 
 def main() -> None:
@@ -121,7 +123,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put them into the pages")
     if parser.parse_args().write:
         for page in PAGES:
-            page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
+            page.write_text(filled(page.read_text(encoding="utf-8"), FIGURES), encoding="utf-8")
     else:
         print("\n\n".join(make() for make in FIGURES.values()))
 

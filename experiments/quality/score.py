@@ -22,11 +22,11 @@ import numpy as np
 import torch
 from scipy.signal import istft, stft
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))
-from jsonlines import append, lines
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+from experiments.jsonlines import append, lines
 
 if TYPE_CHECKING:
-    from mixtures import Mixture
+    from experiments.quality.mixtures import Mixture
 
 Separate = Callable[[np.ndarray, int, int, int], np.ndarray]  # X, bases, iterations, seed -> Y
 
