@@ -129,27 +129,32 @@ def _in_room(recipe: Recipe, cell: Cell, rng: np.random.Generator) -> Recipe:
 def _in_office(recipe: Recipe, cell: Cell, number: int, rng: np.random.Generator) -> Recipe:
     """Odd numbers take the array of 4 microphones 3 cm apart, as widely as it goes; even ones the 8, 12 cm apart."""
     array = "4mic3cm" if number % 2 else "8mic"
-    spans = {2: (0, 3), 3: (0, 1, 3), 4: (0, 1, 2, 3)}
-    first = int(rng.integers(8 - cell.microphones + 1))
-    heard = spans[cell.microphones] if number % 2 else tuple(range(first, first + cell.microphones))
-    sets = _apart(array, heard, cell.sources)
-    places = sets[rng.integers(len(sets))]
+    widest = {2: (0, 3), 3: (0, 1, 3), 4: (0, 1, 2, 3)}[cell.microphones]
+    neighbours = [tuple(range(k, k + cell.microphones)) for k in range(8 - cell.microphones + 1)]
+    sets = _apart(array, [widest] if number % 2 else neighbours, cell.sources)
+    heard = list(sets)[rng.integers(len(sets))]
+    places = sets[heard][rng.integers(len(sets[heard]))]
     shuffled = tuple(places[k] for k in rng.permutation(cell.sources))
     return replace(recipe, array=array, heard=heard, places=shuffled)
 
 
-def _apart(array: str, heard: tuple[int, ...], sources: int) -> list[tuple[int, ...]]:
-    """Sets of the office's positions that these microphones see in different directions."""
-    angles = {place: _direction(place, array, heard) for place in range(1, 10)}
+def _apart(array: str, choices: list[tuple[int, ...]], sources: int) -> dict[tuple[int, ...], list[tuple[int, ...]]]:
+    """Microphones, and the sets of the office's positions that they see in different directions."""
     for least in (APART, CLOSE):
-        found = [
-            places
-            for places in itertools.combinations(angles, sources)
-            if min(abs(angles[a] - angles[b]) for a, b in itertools.combinations(places, 2)) >= least
-        ]
-        if found:
-            return found
+        found = {heard: _sets(array, heard, sources, least) for heard in choices}
+        if any(found.values()):
+            return {heard: sets for heard, sets in found.items() if sets}
     raise OtowakeError(f"The office has no {sources} positions {CLOSE:g} degrees apart.")
+
+
+def _sets(array: str, heard: tuple[int, ...], sources: int, least: float) -> list[tuple[int, ...]]:
+    angles = {place: _direction(place, array, heard) for place in range(1, 10)}
+    pairs = {ends: abs(angles[ends[0]] - angles[ends[1]]) for ends in itertools.combinations(angles, 2)}
+    return [
+        places
+        for places in itertools.combinations(angles, sources)
+        if all(pairs[ends] >= least for ends in itertools.combinations(places, 2))
+    ]
 
 
 def _direction(place: int, array: str, heard: tuple[int, ...]) -> float:
