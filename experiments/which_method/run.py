@@ -134,10 +134,13 @@ def measure(mixture: Mixture, entry: Entry, sources: int, seed: int) -> dict[str
 
 
 def _scores(mixture: Mixture, y: np.ndarray) -> dict[str, Any]:
+    """SDR of the estimates and of the mixture, or the sentence: a silent estimate has none."""
     try:
         scores = {"sdr": sdr(mixture.images, y), "sdr_in": unprocessed(mixture)}
-    except (np.linalg.LinAlgError, RuntimeError) as why:
+    except (ValueError, RuntimeError, np.linalg.LinAlgError) as why:
         return {"error": f"The estimate cannot be scored: {type(why).__name__}: {why}"}
+    if not np.isfinite(scores["sdr"]).all():
+        return {"error": "The estimate cannot be scored: an infinite SDR, is one silent?"}
     return {name: [round(float(value), 3) for value in values] for name, values in scores.items()}
 
 
