@@ -11,7 +11,7 @@ from otowake.signal.stft import Stft
 from otowake.tasks.drawing import figure, levels
 from otowake.tasks.drawing import spectrograms as panels
 from otowake.tasks.drawing.costs import cost_curve
-from otowake.tasks.drawing.masks import masks
+from otowake.tasks.drawing.masks import masks, painted
 from otowake.tasks.drawing.spectrograms import spectrograms
 
 RATE = 8000
@@ -162,6 +162,18 @@ def test_masks_have_their_colours_at_their_places(tmp_path):
         assert (blue > 20) == (i in (0, 1))
         assert (orange > 20) == (i in (0, 2))
         assert (green > 20) == (i in (0, 3))
+
+
+def test_sounds_beside_each_other_share_one_scale_of_ink():
+    x, shares, stft = halves()
+    loud = panels_of_paper(x, shares, stft, x)
+    assert panels_of_paper(0.1 * x, shares, stft, x).mean() > loud.mean() + 0.1  # paler
+    np.testing.assert_allclose(panels_of_paper(1e-3 * x, shares, stft, 1e-3 * x), loud, atol=1e-6)
+    np.testing.assert_array_equal(panels_of_paper(0 * x, shares, stft, x), 1.0)  # silence is white
+
+
+def panels_of_paper(x, shares, stft, beside):
+    return painted(x, shares, stft, RATE, beside, 30.0)
 
 
 @pytest.mark.parametrize(("samples", "frame"), [(64, 64), (RATE, 4096), (60 * RATE, 64)])

@@ -202,8 +202,10 @@ def test_masks_divide_every_bin(weights, seeds):
     assert otowake.separate(x, 8000, "auxiva", iterations=2, stft="256/64").masks is None
 
 
-@pytest.mark.parametrize(("falling", "sentence"), [(0.95, "; more may help"), (1.0, "; they no longer fall")])
-def test_it_says_whether_more_iterations_would_help(falling, sentence):
+@pytest.mark.parametrize(
+    ("falling", "sentence"), [(0.95, "; more may help."), (1.0, ", which hardly fell in the last 10.")]
+)
+def test_it_says_whether_residuals_still_fall(falling, sentence):
     readings = tuple({"primal_residual": 0.1 * falling**k, "dual_residual": 0.01} for k in range(40))
     costs = [(k, 0, 1.0) for k in range(41)]
     (note,) = Run(None, costs, rest=(readings[-1], False), readings=readings).notes()

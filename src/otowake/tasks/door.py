@@ -73,20 +73,19 @@ class Run(NamedTuple):
             "seconds": time.perf_counter() - began,
         }
 
-    @property
-    def _nearing(self) -> bool:
-        """Whether the last quarter of the iterations brought it a tenth nearer to rest than the quarter before."""
+    def _still(self) -> int:
+        """For how many iterations residuals have not fallen by a tenth: a quarter of all, or 0 where they have."""
         far = [max(reading.values()) for reading in self.readings]
-        quarter = max(1, len(far) // 4)
-        return not far or min(far[-quarter:]) < 0.9 * min(far[-2 * quarter : -quarter])
+        quarter = len(far) // 4
+        return quarter if quarter and min(far[-quarter:]) > 0.9 * min(far[-2 * quarter : -quarter]) else 0
 
     def notes(self) -> list[str]:
         if len(self.costs) <= 10 or self.converged:
             return []
         if self.rest is not None:
             far = " and ".join(f"{size:.2g}" for size in self.rest[0].values())
-            more = "more may help" if self._nearing else "they no longer fall, so more will not help"
-            return [f"The method had not come to rest when the iterations ended: residuals of {far}; {more}."]
+            more = f", which hardly fell in the last {still}" if (still := self._still()) else "; more may help"
+            return [f"The method had not come to rest when the iterations ended: residuals of {far}{more}."]
         return ["The cost was still falling when the iterations ended; more iterations may help."]
 
 

@@ -21,6 +21,11 @@ from otowake.tasks.drawing.spectrograms import BOTTOM, GAP, LEFT, PANEL, RIGHT, 
 INK = 60.0  # decibels from white paper to full colour
 LOUD = 99.5  # percent of the bins are below full colour
 
+DARK = -290.0  # decibels: digital silence
+NARROW = 0.15  # inches to the right where there is no scale
+SCALE = f"the louder, the more colour: {INK:g} dB"
+
+Picture = Float[np.ndarray, "rows columns 3"]
 Cells = Float[np.ndarray, "rows columns"]
 
 
@@ -44,30 +49,62 @@ def masks(
     Raises:
         OSError: the file cannot be written.
     """
-    power = _power(mixture, stft)
-    edges = frequency_edges(rate, ROWS)
-    energy = _pixels(power, edges, rate)
-    held = [_pixels(share * power, edges, rate) for share in shares]
-    plain = [_pixels(share, edges, rate) / _pixels(np.ones_like(power), edges, rate) for share in shares]
-    seen = [np.divide(h, energy, out=p, where=energy > 0) for h, p in zip(held, plain)]
+    power, edges = _power(mixture, mixture, stft), frequency_edges(rate, ROWS)
+    seen = _seen(power, shares, edges, rate)
     whole = max(float(power.sum()), SILENCE)
     notes = [f"{float((share * power).sum()) / whole:.0%} of the energy" for share in shares]
     titles = names or [f"Source {n + 1}" for n in range(len(shares))]
-    colours = [_rgb(COLOURS[n % len(COLOURS)]) for n in range(len(shares))]
-    mixed = sum(share[..., None] * colour for share, colour in zip(seen, colours))
-    pictures = [1 - _ink(energy)[..., None] * (1 - mixed)]
-    pictures += [1 - share[..., None] * (1 - colour) for share, colour in zip(seen, colours)]
-    heads = [("Who is where in the mixture", f"the louder, the more colour: {INK:g} dB"), *zip(titles, notes)]
-    _draw(path, pictures, heads, stft, (len(mixture), rate), edges)
+    pictures = [painted(mixture, shares, stft, rate)]
+    pictures += [_ink(share, _colour(n)) for n, share in enumerate(seen)]
+    heads = [("Who is where in the mixture", SCALE), *zip(titles, notes)]
+    draw(path, pictures, heads, stft, (len(mixture), rate), bar=len(pictures) > 1)
 
 
-def _power(mixture: Float[np.ndarray, "samples"], stft: Stft) -> Float[np.ndarray, "f t"]:
+def painted(
+    x: Float[np.ndarray, "samples"],
+    shares: Float[np.ndarray, "n f t"],
+    stft: Stft,
+    rate: int,
+    beside: Float[np.ndarray, "samples"] | None = None,
+    ink: float = INK,
+) -> Picture:
+    """A sound as a picture for `draw`: the louder the more ink, in the colours of whom its bins belong to.
+
+    Args:
+        x, shares, stft, rate: as `mixture` and the others of `masks`.
+        beside: the sound whose loudest bins have full colour, where several are to be compared; None is x itself.
+        ink: decibels from white paper to full colour.
+    """
+    beside, edges = x if beside is None else beside, frequency_edges(rate, ROWS)
+    power = _power(x, beside, stft)
+    mixed = sum(share[..., None] * _colour(n) for n, share in enumerate(_seen(power, shares, edges, rate)))
+    own, model = (
+        10 * np.log10(np.maximum(_pixels(p, edges, rate), SILENCE**2)) for p in (power, _power(beside, beside, stft))
+    )
+    return _ink(np.clip((own - np.percentile(model, LOUD)) / ink + 1, 0, 1) * (own > DARK), mixed)
+
+
+# ------------------------------------------------------------------------------------------------ pixels
+
+
+def _power(
+    x: Float[np.ndarray, "samples"], beside: Float[np.ndarray, "samples"], stft: Stft
+) -> Float[np.ndarray, "f t"]:
     """Relative to the loudest sample, so that any unit may come in."""
     import torch
 
-    x = np.asarray(mixture, dtype=np.float64)
-    peak = np.abs(x).max(initial=0.0)
-    return stft.forward(torch.from_numpy(x / peak if peak else x)).abs().square().numpy()
+    y, peak = np.asarray(x, dtype=np.float64), float(np.abs(beside).max(initial=0.0))
+    return stft.forward(torch.from_numpy(y / peak if peak else y)).abs().square().numpy()
+
+
+def _seen(power: Float[np.ndarray, "f t"], shares: Float[np.ndarray, "n f t"], edges: Any, rate: int) -> list[Cells]:
+    """The shares of the energy of each pixel; where there is none, of its bins."""
+    energy, area = _pixels(power, edges, rate), _pixels(np.ones_like(power), edges, rate)
+    plain = [_pixels(share, edges, rate) / area for share in shares]
+    return [
+        np.divide(_pixels(share * power, edges, rate), energy, out=p, where=energy > SILENCE**2)
+        for share, p in zip(shares, plain)
+    ]
 
 
 def _pixels(a: Float[np.ndarray, "f t"], edges: Float[np.ndarray, "rows+1"], rate: int) -> Cells:
@@ -77,49 +114,66 @@ def _pixels(a: Float[np.ndarray, "f t"], edges: Float[np.ndarray, "rows+1"], rat
     return on_rows(columns, edges, rate, np.add)
 
 
-def _ink(energy: Cells) -> Cells:
-    level = 10 * np.log10(np.maximum(energy, SILENCE**2))
-    return np.clip((level - np.percentile(level, LOUD)) / INK + 1, 0, 1) * (energy > 0)
+def _ink(amount: Cells, colour: Any) -> Picture:
+    """On white paper; the colour one for all or of each pixel."""
+    return (1 - amount[..., None] * (1 - colour)).clip(0, 1)
 
 
-def _rgb(colour: str) -> Float[np.ndarray, "3"]:
+def _colour(n: int) -> Float[np.ndarray, "3"]:
     from matplotlib.colors import to_rgb
 
-    return np.array(to_rgb(colour))
+    return np.array(to_rgb(COLOURS[n % len(COLOURS)]))
 
 
-def _draw(
-    path: Any, pictures: list[Any], heads: list[tuple[str, str]], stft: Stft, length: tuple[int, int], edges: Any
+# ------------------------------------------------------------------------------------------------ drawing
+
+
+def draw(
+    path: str | PathLike[str],
+    pictures: Sequence[Picture],
+    heads: Sequence[tuple[str, str]],
+    stft: Stft,
+    length: tuple[int, int],
+    *,
+    bar: bool = False,
 ) -> None:
+    """Pictures below each other as a PNG file.
+
+    Args:
+        pictures: as `painted` makes them.
+        heads: the title of each and the remark beside it.
+        length: samples and rate of the sounds.
+        bar: whether a scale of shares stands beside the second picture.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     samples, rate = length
     height = TOP + len(pictures) * (PANEL + GAP) - GAP + BOTTOM
-    figure = new_figure(WIDTH, height)
-    low, high = np.log2(edges[[0, -1]])
-    wide = -(-stft.frames(samples) // COLUMNS)
-    columns = pictures[0].shape[1]
-    start = (0.5 * stft.hop - stft.n_fft / 2) / rate  # half a hop before the middle of the first frame
-    extent = (start, start + columns * wide * stft.hop / rate, low, high)
+    figure, right = new_figure(WIDTH, height), RIGHT if bar else NARROW
+    edges = np.log2(frequency_edges(rate, ROWS)[[0, -1]])
+    wide = -(-stft.frames(samples) // COLUMNS) * stft.hop
+    start = 0.5 * stft.hop - stft.n_fft / 2  # half a hop before the middle of the first frame
+    extent = (start / rate, (start + pictures[0].shape[1] * wide) / rate, *edges)
     for i, (picture, head) in enumerate(zip(pictures, heads)):
-        bottom = height - TOP - PANEL - i * (PANEL + GAP)
-        axes = placed(figure, LEFT, bottom, WIDTH - LEFT - RIGHT, PANEL)
-        axes.imshow(picture.clip(0, 1), origin="lower", aspect="auto", extent=extent, interpolation="nearest")
+        axes = placed(figure, LEFT, height - TOP - PANEL - i * (PANEL + GAP), WIDTH - LEFT - right, PANEL)
+        axes.imshow(picture, origin="lower", aspect="auto", extent=extent, interpolation="nearest")
         axes.set_xlim(0.0, samples / rate)
-        frequency_axis(axes.yaxis, edges[0], edges[-1])
+        frequency_axis(axes.yaxis, *2**edges)
         axes.tick_params(labelbottom=i == len(pictures) - 1)
         heading(axes, *head)
     time_axis(axes, samples / rate)
     figure.text(0.14 / WIDTH, 0.5, "Frequency (Hz)", rotation=90, va="center", color=TEXT, fontsize=9)
-    _bar(figure, height)
+    if bar:
+        _bar(figure, height)
     save(figure, path)
 
 
 def _bar(figure: Any, height: float) -> None:
     """From white paper to full colour."""
-    tall = PANEL
-    axes = placed(figure, WIDTH - RIGHT + 0.2, height - TOP - 2 * PANEL - GAP, 0.16, tall)
-    full = _rgb(COLOURS[0])
-    steps = np.linspace(0, 1, 64)[:, None, None]
-    axes.imshow(1 - steps * (1 - full), origin="lower", aspect="auto", extent=(0, 1, 0, 100))
+    axes = placed(figure, WIDTH - RIGHT + 0.2, height - TOP - 2 * PANEL - GAP, 0.16, PANEL)
+    steps = _ink(np.linspace(0, 1, 64)[:, None], _colour(0))
+    axes.imshow(steps, origin="lower", aspect="auto", extent=(0, 1, 0, 100))
     axes.yaxis.tick_right()
     axes.yaxis.set_label_position("right")
     axes.set_xticks([])
