@@ -110,6 +110,17 @@ def test_names_and_quiet_in_a_pipe(mix):
     assert sorted(os.listdir(folder)) == sorted(f"mix-{name}" for name in names)
 
 
+def test_masks_are_drawn_beside_the_sounds(mix, capsys):
+    for options, there in (([], True), (["--no-plots"], False)):
+        folder = mix.parent / f"masks{there}"
+        code, out, err = quickly(
+            capsys, "separate", mix, "-o", folder, "--method", "cacgmm", "--iterations", 5, *options
+        )
+        assert code == 0, err
+        assert (folder / "mix-masks.png").exists() == there
+        assert ("mix-masks.png" in out) == there
+
+
 def test_json_is_the_report_and_nothing_else(mix, capsys):
     code, out, err = quickly(capsys, "separate", mix, *QUICK, "--json")
     assert code == 0

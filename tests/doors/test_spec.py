@@ -11,6 +11,7 @@ from otowake.divergence.density import GGD, Gauss, Laplace, StudentT
 from otowake.source.start import STARTS, Values
 from otowake.source.step import RULES
 from otowake.spec import describe, parse_settings, recipe, show
+from otowake.tasks.door import Run
 
 WORDS = {
     "is": Beta(0.0),
@@ -170,6 +171,10 @@ def test_plug_and_play_by_name(settings):
     np.testing.assert_allclose(result.sources.sum(0), x[0], atol=1e-9)
     assert 0 <= result.diagnostics["primal_residual"] < 10
     assert 0 <= result.diagnostics["dual_residual"] < 10
+    for name, gap in result.residuals.items():
+        assert gap[-1] == result.diagnostics[name]
+        assert len(gap) == result.iterations
+    assert result.report()["residuals"] == result.residuals
 
 
 @pytest.mark.parametrize("text", ["loud", "group:", "group:x", "harmonic:2", "group+", "admm:a"])
@@ -180,6 +185,31 @@ def test_what_sources_cannot_be_drawn_to(text):
         return
     with pytest.raises(OtowakeError, match=f"{key}={text.replace('+', '.')}: pds takes"):
         parse_settings(recipe("pds"), {key: text})
+
+
+@pytest.mark.parametrize("weights", ["frame", "bin"])
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_masks_divide_every_bin(weights, seeds):
+    x = np.random.default_rng(9).laplace(size=(2, 8000)).astype(np.float32)
+    run = {"sources": 3, "iterations": 25, "stft": "256/64", "seeds": seeds}
+    result = otowake.separate(x, 8000, "cacgmm", settings={"weights": weights, "output": "mask"}, **run)
+    assert result.masks.shape == (3, result.transform.bins, result.transform.frames(8000))
+    assert result.masks.dtype == np.float32
+    np.testing.assert_allclose(result.masks.sum(0), 1, atol=1e-6)
+    X = result.transform.forward(torch.from_numpy(x[0]))
+    heard = result.transform.inverse(torch.from_numpy(result.masks) * X, 8000)
+    np.testing.assert_allclose(result.sources, heard, atol=1e-5)
+    assert otowake.separate(x, 8000, "auxiva", iterations=2, stft="256/64").masks is None
+
+
+@pytest.mark.parametrize(
+    ("falling", "sentence"), [(0.95, "; more may help."), (1.0, ", which hardly fell in the last 10.")]
+)
+def test_it_says_whether_residuals_still_fall(falling, sentence):
+    readings = tuple({"primal_residual": 0.1 * falling**k, "dual_residual": 0.01} for k in range(40))
+    costs = [(k, 0, 1.0) for k in range(41)]
+    (note,) = Run(None, costs, rest=(readings[-1], False), readings=readings).notes()
+    assert sentence in note
 
 
 def test_it_stops_at_rest_and_says_so():

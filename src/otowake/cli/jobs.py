@@ -193,7 +193,11 @@ class _Drawing:
             self._panels.draw(place / names[-1], self._outcome.over)
         if len(report["costs"]) > 1:
             names.append(f"{stem}-cost.png")
-            cost_curve(place / names[-1], report["costs"], method=report["method"])
+            rest = {
+                "residuals": report.get("residuals"),
+                "tolerance": report.get("settings", {}).get("tolerance", 0.0),
+            }
+            cost_curve(place / names[-1], report["costs"], method=report["method"], **rest)
         return names
 
 

@@ -11,7 +11,7 @@ import typer
 from otowake.cli.arguments import Device, Json, Plots, Seed, Seeds, Verbose, Where
 from otowake.cli.host import prepare_process
 from otowake.cli.interrupt import interruptible
-from otowake.cli.jobs import Outcome, each, planned, say_what_happens, told
+from otowake.cli.jobs import PANELS, Outcome, each, planned, say_what_happens, told
 from otowake.core.errors import OtowakeError
 
 if TYPE_CHECKING:
@@ -61,8 +61,9 @@ def separate(
 
     Writes NAME-source1.wav, NAME-source2.wav, ... (and NAME-rest.wav, what no source explains), which add
     up to the first channel of NAME.wav; NAME-separation.json, the report; and the pictures
-    NAME-spectrogram.png and NAME-cost.png. They go into the folder NAME-separated beside the recording, or
-    into DIR. All are written at the end, or none; files of the same names are replaced.
+    NAME-spectrogram.png, NAME-cost.png and, of methods with masks, NAME-masks.png. They go into the folder
+    NAME-separated beside the recording, or into DIR. All are written at the end, or none; files of the same
+    names are replaced.
 
     The sounds keep the recording's rate, length and sample format. Where that would clip, and for MP3 and
     other lossy formats, they are 32-bit float WAV.
@@ -80,14 +81,15 @@ def separate(
     options["settings"] = interruptible(lambda _: _settings(method, pairs))
 
     def compute(recording: "Recording", watch: "Watch") -> Outcome:
-        return _computed(recording, method, watch, options)
+        return _computed(recording, method, watch, options, plots)
 
     told(*each(jobs, compute, plots=plots, bar=sys.stderr.isatty() and not verbose), as_json, "separated")
 
 
-def _computed(recording: "Recording", method: str, watch: "Watch", options: dict[str, Any]) -> Outcome:
+def _computed(recording: "Recording", method: str, watch: "Watch", options: dict[str, Any], plots: bool) -> Outcome:
     import numpy as np
 
+    from otowake.tasks.drawing.masks import masks
     from otowake.tasks.separate import separate as divide
 
     result = divide(recording.samples, recording.rate, method, watch=watch, **options)
@@ -95,7 +97,11 @@ def _computed(recording: "Recording", method: str, watch: "Watch", options: dict
     parts = [*np.asarray(result.sources)]
     if result.rest is not None:
         names, parts = [*names, "rest"], [*parts, np.asarray(result.rest)]
-    return Outcome(np.stack(parts), names, result.report(), "separation")
+    more = {}
+    if plots and result.masks is not None and len(result.masks) <= PANELS:
+        drawn = recording.samples[0], result.masks, result.transform, recording.rate
+        more["masks.png"] = lambda path: masks(path, *drawn)
+    return Outcome(np.stack(parts), names, result.report(), "separation", more)
 
 
 # ---- what is asked for ------------------------------------------------------------------------------------

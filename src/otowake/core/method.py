@@ -121,6 +121,13 @@ class Restful(Protocol):
 
 
 @runtime_checkable
+class Dividing(Protocol):
+    """A method that divides every bin of every frame among its sources: masks *b n f t, which add up to 1."""
+
+    def masks(self, X: Mixture, s: Any) -> Power: ...
+
+
+@runtime_checkable
 class SourceModel(Protocol):
     """How much power each sound may have in each bin: r = psd(z); penalty(z) is its own part of the cost."""
 

@@ -142,6 +142,9 @@ class AngularMixture:
         found = Shares(gamma, gamma * known.q / X.shape[-3], s.R)
         return arranged(found) if self.weights is per_bin else found
 
+    def masks(self, X: Mixture, s: AngularState) -> Power:
+        return self.shares(X, s).gamma
+
     def images(self, X: Mixture, s: AngularState, microphones: Sequence[int]) -> Images:
         return self.output(X, self.shares(X, s), microphones)
 

@@ -40,7 +40,7 @@ class Run(NamedTuple):
     """Where a method ended, and its costs: (iteration, epoch, nats, mean over a batch); of several seeds the least.
 
     seed: of the start that was taken;  starts: every seed's last cost, where there were several;  rest: how far from
-    rest it is, of methods that know, and whether that is near enough.
+    rest it is, of methods that know, and whether that is near enough;  readings: the same after each iteration.
     """
 
     state: Any
@@ -48,6 +48,12 @@ class Run(NamedTuple):
     seed: int = 0
     starts: tuple[dict[str, float], ...] = ()
     rest: tuple[dict[str, float], bool] | None = None
+    readings: tuple[dict[str, float], ...] = ()
+
+    @property
+    def residuals(self) -> dict[str, list[float]]:
+        """By name, after each iteration; nothing of methods that do not know, or of several seeds."""
+        return {name: [one[name] for one in self.readings] for name in self.readings[0]} if self.readings else {}
 
     @property
     def converged(self) -> bool:
@@ -67,12 +73,19 @@ class Run(NamedTuple):
             "seconds": time.perf_counter() - began,
         }
 
+    def _still(self) -> int:
+        """For how many iterations residuals have not fallen by a tenth: a quarter of all, or 0 where they have."""
+        far = [max(reading.values()) for reading in self.readings]
+        quarter = len(far) // 4
+        return quarter if quarter and min(far[-quarter:]) > 0.9 * min(far[-2 * quarter : -quarter]) else 0
+
     def notes(self) -> list[str]:
         if len(self.costs) <= 10 or self.converged:
             return []
         if self.rest is not None:
             far = " and ".join(f"{size:.2g}" for size in self.rest[0].values())
-            return [f"The method had not come to rest when the iterations ended: residuals of {far}; more may help."]
+            more = f", which hardly fell in the last {still}" if (still := self._still()) else "; more may help"
+            return [f"The method had not come to rest when the iterations ended: residuals of {far}{more}."]
         return ["The cost was still falling when the iterations ended; more iterations may help."]
 
 
@@ -116,14 +129,16 @@ def watched(method: Method, X: Mixture, seed: int, total: int, watch: Watch | No
         return Run(state, run.costs, seed + at, starts, _rest(method, state))
     began = time.perf_counter()
     log = recorded(finite(until(iterate(method, X, seed=seed), steps=total)))
-    state = None
+    state, readings = None, []
     for tick in log:
         state = tick.state
+        if tick.k and isinstance(method, Restful):
+            readings.append(method.reading(state))
         if watch is not None:
             cost = float(log.costs[-1][2].mean())
             watch(Progress(tick.k, total, cost, time.perf_counter() - began, phase))
     costs = [(k, epoch, float(cost.mean())) for k, epoch, cost in log.costs]
-    return Run(state, costs, seed, rest=_rest(method, state))
+    return Run(state, costs, seed, rest=_rest(method, state), readings=tuple(readings))
 
 
 def _rest(method: Method, state: Any) -> tuple[dict[str, float], bool] | None:

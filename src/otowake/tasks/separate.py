@@ -14,7 +14,8 @@ import numpy as np
 from torch import Tensor
 
 from otowake.core.errors import OtowakeError
-from otowake.core.method import Method
+from otowake.core.method import Dividing, Method
+from otowake.core.wrap import Warm
 from otowake.linalg.safe import SUM_RESIDUE
 from otowake.recipes import Recipe
 from otowake.signal.stft import Stft
@@ -45,6 +46,9 @@ class Separation(Result):
         settings: every parameter in effect, as strings and numbers.
         costs: before the first and after each iteration, in nats (mean over a batch).
         converged: whether the last tenth of the iterations brought less than 1 % of the descent.
+        residuals: of methods that can tell how far from rest they are, by name and after each iteration; else empty.
+        masks: None, or *b n f t: the share of each source in each bin of `transform`, of methods that divide bins.
+        transform: the STFT that was worked in.
         iterations, seconds: how many and how long.
         diagnostics: inactive bins, rank, reductions: JSON-able.  notes: what a person should know, in sentences.
         state: of the method; `iterate` goes on from it.
@@ -52,7 +56,13 @@ class Separation(Result):
 
     sources: Any
     rest: Any
+    transform: Stft
+    residuals: dict[str, list[float]] = field(repr=False, default_factory=dict)
+    masks: Any = field(repr=False, default=None)
     state: Any = field(repr=False, default=None)
+
+    def _more(self) -> dict[str, Any]:
+        return {"residuals": self.residuals} if self.residuals else {}
 
 
 def separate(
@@ -110,9 +120,13 @@ def separate(
     total = chosen.iterations if iterations is None else iterations
     run = watched(built, X, seed, total, watch, "separating", seeds)
     out, rest = _sounds(built, X, run.state, ready, transform, samples, reference, images)
+    masks = _masks(built, X, run.state)
     return Separation(
         sources=like(out, x),
         rest=None if rest is None else like(rest, x),
+        transform=transform,
+        residuals=run.residuals,
+        masks=None if masks is None else like(masks, x),
         rate=rate,
         method=chosen.name,
         why=why,
@@ -172,6 +186,12 @@ def _built(
 
 def _plain(value: Any) -> Any:
     return value if isinstance(value, int | float | str | None) else show(value)
+
+
+def _masks(method: Method, X: Tensor, state: Any) -> Tensor | None:
+    if isinstance(method, Warm):
+        return _masks(method.active(state), X, state.s)
+    return method.masks(X, state) if isinstance(method, Dividing) else None
 
 
 def _sounds(

@@ -18,6 +18,23 @@ def frequency_edges(rate: int, rows: int) -> Float[np.ndarray, "rows+1"]:
     return np.geomspace(min(LOWEST, top / 8), top, rows + 1)
 
 
+def on_rows(
+    a: Float[np.ndarray, "bins columns"], edges: Float[np.ndarray, "rows+1"], rate: int, join: np.ufunc = np.maximum
+) -> Float[np.ndarray, "rows columns"]:
+    """The bins of each row joined, by default the loudest; rows that hold less than one lie between two."""
+    bins = len(a)
+    position = edges / (rate / 2) * (bins - 1)
+    first, last = np.ceil(position[:-1]).astype(int), np.ceil(position[1:]).astype(int)
+    last[-1] = bins  # Nyquist itself belongs to the last row
+    middle = np.sqrt(position[:-1] * position[1:])
+    below = np.minimum(middle.astype(int), bins - 2)
+    share = (middle - below).astype(np.float32)[:, None]
+    rows = (1 - share) * a[below] + share * a[below + 1]
+    full = last > first
+    rows[full] = join(rows[full], join.reduceat(a, first[full], axis=0))
+    return rows
+
+
 def frequency_axis(axis: Any, low: float, high: float) -> None:
     """Ticks of an axis in log2 of hertz."""
     ticks = [f for f in TICKS if low * 0.99 <= f <= high]

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from otowake.signal.stft import Stft
-from otowake.tasks.drawing.axes import frequency_axis, frequency_edges, level_bar, level_image, time_axis
+from otowake.tasks.drawing.axes import frequency_axis, frequency_edges, level_bar, level_image, on_rows, time_axis
 from otowake.tasks.drawing.figure import TEXT, WIDTH, heading, minus, new_figure, placed, save
 from otowake.tasks.drawing.levels import BLOCK, COLUMNS, brightest, column_width, decibels, full_scale, loudest
 
@@ -107,22 +107,7 @@ def _grid(samples: int, rate: int) -> Grid:
 
 def _levels(x: Float[np.ndarray, "samples"], grid: Grid) -> Levels:
     """(rows, columns) in dBFS."""
-    return decibels(_rows(loudest(x, grid.stft, grid.width, grid.stft.bins), grid) / grid.full)
-
-
-def _rows(magnitude: Float[np.ndarray, "bins columns"], grid: Grid) -> Levels:
-    """The loudest bin of each row; rows that hold less than a bin interpolate between their neighbours."""
-    bins = grid.stft.bins
-    position = grid.edges / (grid.rate / 2) * (bins - 1)
-    first, last = np.ceil(position[:-1]).astype(int), np.ceil(position[1:]).astype(int)
-    last[-1] = bins  # Nyquist itself belongs to the last row
-    middle = np.sqrt(position[:-1] * position[1:])
-    below = np.minimum(middle.astype(int), bins - 2)
-    share = (middle - below).astype(np.float32)[:, None]
-    rows = (1 - share) * magnitude[below] + share * magnitude[below + 1]
-    full = last > first
-    rows[full] = np.maximum(rows[full], np.maximum.reduceat(magnitude, first[full], axis=0))
-    return rows
+    return decibels(on_rows(loudest(x, grid.stft, grid.width, grid.stft.bins), grid.edges, grid.rate) / grid.full)
 
 
 def _title(name: str, x: Float[np.ndarray, "samples"], mixture: Float[np.ndarray, "samples"]) -> tuple[str, str]:
