@@ -1,51 +1,128 @@
-"""Where spatial models of full rank begin: of their many minima, a good one is near a simpler model's.
+"""Where separators begin: of their many minima, a good one is near a simpler model's.
 
-cold       Q = I, and nothing is known of the sources
-two_step   30 iterations with two bases a source; then the bases begin anew, Q and G stay
-ilrma      30 iterations of ILRMA; its W becomes Q
+cold       nothing is known of where the sources are
+auxiva     30 iterations of it; its W is the start
+ilrma      30 iterations of it with two bases a source; its W is the start
+two_step   30 iterations of the jointly diagonalisable model with two bases a source; then bases begin anew
+masks      a mixture of directions in frames a quarter as long, where sources overlap less; the covariances of its
+           images in the frames of X are the start, and 30 updates of the source model alone come before the first step
 
-All openings are Gaussian: densities with heavy tails come after them.
+All openings are Gaussian or Laplace: densities with heavy tails come after them.
 
-Source     Sekiguchi et al. 2020 (a start from ILRMA; two steps)
+Source     Sekiguchi et al. 2020 (a start from ILRMA; two steps).  Ours: masks by way of shorter frames
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from otowake.core.method import Method, SourceModel
+import torch
+
+from otowake.core.errors import OtowakeError
+from otowake.core.method import Method
+from otowake.core.run import iterate, last, until
 from otowake.core.separator import Separator
-from otowake.core.wrap import Started
-from otowake.divergence.density import Gauss
+from otowake.core.types import Images, Mixture
+from otowake.core.wrap import After, Started
+from otowake.divergence.density import Gauss, Laplace, Pooled
+from otowake.linalg.safe import balanced, blurred
+from otowake.mixture import AngularMixture, aligned
+from otowake.signal.stft import Stft, bins_first
+from otowake.source.flat import Flat
 from otowake.source.nmf import Nmf
+from otowake.spatial.demix import Demix
 from otowake.spatial.determined import Determined
-from otowake.spatial.fullrank import FullRank
 from otowake.spatial.jointdiag import JointDiag
+from otowake.spatial.rank import covariance, full_rank_bins
+from otowake.spatial.shares import Directions
 
 STEPS = 30
 """Iterations of the first model."""
 FEW = 2
 """Its bases a source."""
+SHORTER = 4
+"""How often the frames of masks go into those of the mixture ..."""
+SHORTEST = 256
+"""... but for frames of fewer samples than this."""
 
-Opening = Callable[[SourceModel, JointDiag | FullRank, JointDiag], Method]
-"""(source model, spatial model, the jointly diagonalisable one beside it) -> the method that begins there."""
+
+class Beginning(NamedTuple):
+    """What openings are made of.
+
+    method: the separator that begins;  demix: the update of W or Q;  stft: the transform that made X;
+    joint: the jointly diagonalisable model that is a step on the way, None where sources do not overlap.
+    """
+
+    method: Separator
+    demix: Demix
+    stft: Stft
+    joint: JointDiag | None = None
 
 
-def cold(source: SourceModel, spatial: JointDiag | FullRank, joint: JointDiag) -> Method:
+Opening = Callable[[Beginning], Method]
+"""The method that begins there."""
+
+
+def cold(b: Beginning) -> Method:
     """No opening at all."""
-    return Separator(source, spatial)
+    return b.method
 
 
-def two_step(source: SourceModel, spatial: JointDiag | FullRank, joint: JointDiag) -> Method:
-    """The jointly diagonalisable model with few bases first."""
-    first = Separator(Nmf(FEW), replace(joint, density=Gauss()))
-    return Started(Separator(source, spatial), first, STEPS, spatial.begun)
+def auxiva(b: Beginning) -> Method:
+    """Independence first."""
+    return Started(b.method, After(Separator(Flat(), Determined(b.demix, Pooled(Laplace()))), STEPS))
 
 
-def ilrma(source: SourceModel, spatial: JointDiag | FullRank, joint: JointDiag) -> Method:
+def ilrma(b: Beginning) -> Method:
     """ILRMA first: as many sources as microphones, whatever comes then."""
-    first = Separator(Nmf(FEW), Determined(joint.demix))
-    return Started(Separator(source, spatial), first, STEPS, lambda p: spatial.begun(joint.begun(p)))
+    return Started(b.method, After(Separator(Nmf(FEW), Determined(b.demix)), STEPS))
 
 
-OPENINGS: dict[str, Opening] = {"cold": cold, "two-step": two_step, "ilrma": ilrma}
+def two_step(b: Beginning) -> Method:
+    """The jointly diagonalisable model with few bases first."""
+    if b.joint is None:
+        raise OtowakeError("start=two-step is for models of full rank (fastmnmf, mnmf); take masks, auxiva or cold.")
+    return Started(b.method, After(Separator(Nmf(FEW), replace(b.joint, density=Gauss())), STEPS))
+
+
+def masks(b: Beginning) -> Method:
+    """A mixture of directions first."""
+    return Started(b.method, Masked(b.joint.sources if b.joint else 0, b.stft), settle=STEPS)
+
+
+@dataclass(frozen=True)
+class Masked:
+    """(X, seed) -> the sources' covariances, by masks in shorter frames.
+
+    Args:
+        sources: how many; 0: as many as microphones.
+        stft: the transform that made X.
+    """
+
+    sources: int
+    stft: Stft
+
+    def __call__(self, X: Mixture, seed: int) -> Directions:
+        self.stft.check(X)
+        C = covariance(X)
+        R = [blurred(balanced(covariance(image))) for image in self._images(X, seed).unbind(-4)]
+        return Directions(torch.stack(R, -3), C, full_rank_bins(C))
+
+    def _images(self, X: Mixture, seed: int) -> Images:
+        """Of all sources, in the frames of X."""
+        x, m, short = self.stft.inverse(X), X.shape[-3], shorter(self.stft)
+        Z = bins_first(short.forward(x))
+        method = aligned(AngularMixture(self.sources or m))
+        state = last(until(iterate(method, Z, seed=seed), steps=method.length + STEPS)).state
+        return self.stft.forward(short.inverse(method.images(Z, state, range(m)), x.shape[-1]))
+
+
+def shorter(stft: Stft) -> Stft:
+    """The transform of the masks: speech and music overlap least in frames of 0.05 to 0.1 s."""
+    n_fft = max(min(stft.n_fft, SHORTEST), stft.n_fft // SHORTER)
+    n_fft -= n_fft % 2
+    return Stft(n_fft, max(1, n_fft // 4))
+
+
+OPENINGS: dict[str, Opening] = {"cold": cold, "auxiva": auxiva, "ilrma": ilrma, "two-step": two_step, "masks": masks}
 """Every opening by name."""

@@ -117,7 +117,7 @@ _BY_NAME: dict[str, dict[str, Any]] = {
     "spread": {"0": 0.0, "0.3": 0.3},
     "prior": {"0": 0.0, "20": 20.0},
 }
-_ALWAYS: dict[str, Any] = {"sources": 2, "stft": STFT, "warm": 5, "start": 2, "align": 4}
+_ALWAYS: dict[str, Any] = {"sources": 2, "stft": STFT, "warm": 5, "align": 4}
 _MICS = {"one": 1, "square": 3, "more": 4, "any": 3}
 opening.STEPS = 3
 

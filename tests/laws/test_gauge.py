@@ -12,9 +12,10 @@ from otowake.spatial.consistent import Consistent, projected_back
 from otowake.spatial.demix import GIP, ip1
 from otowake.spatial.determined import Determined
 from otowake.spatial.fullrank import FullRank
-from otowake.spatial.jointdiag import JointDiag, all_bins
+from otowake.spatial.jointdiag import JointDiag
 from otowake.spatial.observed import Observed
 from otowake.spatial.overdetermined import Overdetermined
+from otowake.spatial.shares import all_bins
 
 SPATIALS = {
     "determined": Determined(),

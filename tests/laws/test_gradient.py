@@ -21,9 +21,10 @@ from otowake.spatial.consistent import Consistent
 from otowake.spatial.demix import DEMIXES, ip1
 from otowake.spatial.determined import Determined
 from otowake.spatial.fullrank import FullRank
-from otowake.spatial.jointdiag import JointDiag, all_bins
+from otowake.spatial.jointdiag import JointDiag
 from otowake.spatial.observed import Observed
 from otowake.spatial.overdetermined import Overdetermined
+from otowake.spatial.shares import all_bins
 
 STEPS = 5
 FIT = [(density, demix) for density in ALL_DENSITIES for demix in fitting(ALL_DENSITIES[density])]

@@ -18,8 +18,9 @@ from otowake.source.partitioned import Partitioned, PartitionedState
 from otowake.spatial.demix import DEMIXES, GIP, ip1
 from otowake.spatial.determined import Determined
 from otowake.spatial.fullrank import FullRank
-from otowake.spatial.jointdiag import JointDiag, all_bins, each_bin
+from otowake.spatial.jointdiag import JointDiag
 from otowake.spatial.observed import Observed
+from otowake.spatial.shares import all_bins, each_bin
 
 
 @pytest.fixture

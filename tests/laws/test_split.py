@@ -10,9 +10,10 @@ from otowake.source import SOURCES, Nmf
 from otowake.spatial.consistent import Consistent
 from otowake.spatial.determined import Determined
 from otowake.spatial.fullrank import FullRank
-from otowake.spatial.jointdiag import JointDiag, all_bins, each_bin
+from otowake.spatial.jointdiag import JointDiag
 from otowake.spatial.observed import Observed
 from otowake.spatial.overdetermined import Overdetermined
+from otowake.spatial.shares import all_bins, each_bin
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-12}  # of terms of size one; autograd takes another way through the same formula
 

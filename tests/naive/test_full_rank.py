@@ -17,7 +17,8 @@ from otowake.source.nmf import Nmf
 from otowake.spatial.demix import ip1
 from otowake.spatial.determined import Determined
 from otowake.spatial.fullrank import FullRank
-from otowake.spatial.jointdiag import JointDiag, all_bins, each_bin
+from otowake.spatial.jointdiag import JointDiag
+from otowake.spatial.shares import all_bins, each_bin
 
 SIZES = [(2, 3), (3, 2), (2, 2)]
 """Microphones, sources."""

@@ -15,9 +15,10 @@ from otowake.source import Flat, Frame, Nmf
 from otowake.spatial.demix import DEMIXES, ip1
 from otowake.spatial.determined import Determined
 from otowake.spatial.fullrank import FullRank
-from otowake.spatial.jointdiag import JointDiag, all_bins
+from otowake.spatial.jointdiag import JointDiag
 from otowake.spatial.observed import Observed
 from otowake.spatial.overdetermined import Overdetermined
+from otowake.spatial.shares import all_bins
 
 BINS, FRAMES = 8, 2400  # interference falls as 1 / frames; at 600 it is -20 to -24 dB
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -85,24 +85,44 @@ class Warm:
 
 
 @dataclass(frozen=True)
-class Started:
-    """A separator whose spatial model starts where another one ends: a good start costs few cheap iterations.
-
-    Args:
-        method: what runs.
-        first: what runs before, inside `init`.
-        steps: how long.
-        adopted: makes a spatial state of `method` of one of `first`.
-    """
+class After:
+    """Where `method` leaves its spatial model after some steps: a start of another one."""
 
     method: Separator
-    first: Separator
     steps: int = 30
-    adopted: Callable[[Any], Any] = _as_it_is
 
     def __post_init__(self) -> None:
         if self.steps < 0:
             raise OtowakeError(f"A start takes 0 iterations or more, got {self.steps}.")
+
+    def __call__(self, X: Mixture, seed: int) -> Any:
+        return last(until(iterate(self.method, X, seed=seed), steps=self.steps)).state.p
+
+
+@runtime_checkable
+class Startable(Protocol):
+    """A spatial model that can begin where something else ends."""
+
+    def begun(self, p: Any) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Started:
+    """A separator whose spatial model begins where something else ends: of many minima, a good one is near.
+
+    Args:
+        method: what runs.
+        first: (X, seed) -> what `begun` of its spatial model takes; found inside `init`.
+        settle: updates of the source model alone before the first step, on what was found.
+    """
+
+    method: Separator
+    first: Callable[[Mixture, int], Any]
+    settle: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.method.spatial, Startable):
+            raise OtowakeError(f"{type(self.method.spatial).__name__} cannot start where another model ends.")
 
     @property
     def proved(self) -> bool:
@@ -112,9 +132,13 @@ class Started:
         return 0
 
     def init(self, X: Mixture, seed: int = 0) -> SeparatorState:
-        s = last(until(iterate(self.first, X, seed=seed), steps=self.steps)).state
-        p, _ = self.method.spatial.gauge(self.adopted(s.p))
-        return self.method.begun(X, p, seed)
+        source, spatial = self.method.source, self.method.spatial
+        p, _ = spatial.gauge(cast(Startable, spatial).begun(self.first(X, seed)))
+        z, p = self.method.begun(X, p, seed)
+        split = spatial.split(spatial.observe(X, p), p)
+        for _ in range(self.settle):
+            z = source.update(z, split)
+        return SeparatorState(z, p)
 
     def step(self, X: Mixture, s: SeparatorState) -> SeparatorState:
         return self.method.step(X, s)

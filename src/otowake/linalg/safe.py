@@ -130,6 +130,11 @@ def widened(S: Tensor) -> Tensor:
     return S + _pick(S, 1e-12, 1e-5) * mean_eigenvalue(S)[..., None, None] * eye
 
 
+def blurred(R: Tensor) -> Tensor:
+    """R + a millionth of I, for R of unit mean eigenvalue: masks never tell that a source has one direction alone."""
+    return R + 1e-6 * torch.eye(R.shape[-1], dtype=R.dtype, device=R.device)
+
+
 def mean_eigenvalue(V: Tensor) -> Tensor:
     """tr V / M, real."""
     return V.diagonal(dim1=-2, dim2=-1).real.mean(-1)

@@ -19,7 +19,7 @@ Source   Ito, Araki, Nakatani 2016 (cACGMM); Higuchi, Ito, Yoshioka, Nakatani 20
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -29,6 +29,7 @@ from torch import Tensor
 from otowake.core.errors import OtowakeError
 from otowake.core.random import uniform
 from otowake.core.types import Cost, Covariances, Images, Mixture, Power, Spec
+from otowake.core.wrap import Warm
 from otowake.linalg.safe import balanced, isotropy, tiny
 from otowake.ops import abs2, demixed_power, weighted_covariance
 from otowake.signal.filters import Output, Shares, wiener
@@ -182,3 +183,12 @@ def arranged(s: S) -> S:
 
     cells = {name: of_cells(x) for name, x in s._asdict().items() if name != "R"}
     return s._replace(**cells, R=ordered(s.R, order))
+
+
+ALIGN = 20
+"""Iterations in which each bin is alone, before the sources of all bins get one order."""
+
+
+def aligned(mixture: AngularMixture, steps: int = ALIGN) -> Warm:
+    """The mixture with weights for each bin; then in one order, with weights for each frame."""
+    return Warm(replace(mixture, weights=per_bin), replace(mixture, weights=per_frame), steps, hand=arranged)

@@ -2,8 +2,9 @@
 
 from otowake.core.method import Method
 from otowake.core.separator import Separator
-from otowake.core.wrap import Grouped, Groups, Started, Warm
+from otowake.core.wrap import Grouped, Groups, Warm
 from otowake.divergence.density import Density, Gauss, Laplace, Pooled, tempered
+from otowake.opening import Beginning, Opening, masks
 from otowake.proximal import Pds, Proximal, Splitting
 from otowake.recipes.recipe import listed
 from otowake.signal.stft import Stft
@@ -95,6 +96,8 @@ def ilrma(
     shared: int = 0,
     warm: int = 40,
     temper: int = 0,
+    start: Opening = masks,
+    stft: Stft = Stft(),  # noqa: B008
 ) -> Method:
     """Independent low-rank matrix analysis.
 
@@ -106,9 +109,11 @@ def ilrma(
         shared: a number above 0 deals out that many spectra among all sources (partitioned ILRMA); 0: each its own.
         warm: how many Gauss iterations come before a density other than gauss.
         temper: in how many iterations gauss then becomes t or ggd, bit by bit; 0 changes at once.
+        start: masks (of directions, in shorter frames), auxiva or ilrma (30 iterations), or cold.
+        stft: the transform of the recording.
     """
     source = Partitioned(shared, domain) if shared else Nmf(bases, domain)
-    first = Separator(source, Determined(demix, Gauss()))
+    first = start(Beginning(Separator(source, Determined(demix)), demix, stft))
     if isinstance(density, Gauss):
         return first
 
@@ -126,17 +131,21 @@ def ilrma(
     iterations=60,
     frame=0.4,
 )
-def consistent_ilrma(stft: Stft = Stft(), bases: int = 4, demix: Demix = ip1, start: int = 0) -> Method:  # noqa: B008
+def consistent_ilrma(
+    stft: Stft = Stft(),  # noqa: B008
+    bases: int = 4,
+    demix: Demix = ip1,
+    start: Opening = masks,
+) -> Method:
     """Consistent ILRMA.
 
     Args:
         stft: the transform of the recording.
         bases: spectra a source: 2 to 4 for speech, 10 to 30 for music.
         demix: the update of the demixing matrices: ip1, ip2, iss1, iss2 or ipa.
-        start: iterations of AuxIVA that come first; with short frames they make the result depend less on the seed.
+        start: masks (of directions, in shorter frames), auxiva or ilrma (30 iterations), or cold.
     """
-    method = Separator(Nmf(bases), Consistent(Determined(demix, Gauss()), stft))
-    return Started(method, Separator(Flat(), Determined(demix, Pooled(Laplace()))), start) if start else method
+    return start(Beginning(Separator(Nmf(bases), Consistent(Determined(demix), stft)), demix, stft))
 
 
 @listed(

@@ -4,14 +4,16 @@ from otowake import opening as openings
 from otowake.core.method import Method
 from otowake.core.separator import Separator
 from otowake.divergence.density import Density, Gauss
-from otowake.opening import Opening, two_step
+from otowake.opening import Beginning, Opening
 from otowake.rank_constrained import RankConstrained
 from otowake.recipes.recipe import listed
+from otowake.signal.stft import Stft
 from otowake.source.nmf import Nmf
 from otowake.spatial.demix import Demix, ip1
 from otowake.spatial.determined import Determined
 from otowake.spatial.fullrank import FullRank
-from otowake.spatial.jointdiag import JointDiag, all_bins, each_bin
+from otowake.spatial.jointdiag import JointDiag
+from otowake.spatial.shares import all_bins, each_bin
 
 _SEKIGUCHI = (
     "K. Sekiguchi, Y. Bando, A. A. Nugraha, K. Yoshii, T. Kawahara, Fast multichannel nonnegative matrix factorization "
@@ -30,7 +32,8 @@ def fastmnmf(
     bases: int = 8,
     density: Density = Gauss(),  # noqa: B008
     demix: Demix = ip1,
-    start: Opening = openings.ilrma,
+    start: Opening = openings.masks,
+    stft: Stft = Stft(),  # noqa: B008
 ) -> Method:
     """FastMNMF: in each bin the sources share the channels in another way.
 
@@ -39,10 +42,12 @@ def fastmnmf(
         bases: spectra a source.
         density: of a channel: gauss, laplace, cauchy, t:NU or ggd:SHAPE (2 at most).
         demix: the update of the matrices: ip1, ip2, iss1, iss2 or ipa.
-        start: cold, two-step (30 iterations with two bases first) or ilrma (30 iterations of it first).
+        start: masks (of directions, in shorter frames), ilrma or auxiva (30 iterations), two-step (30 with two bases)
+            or cold.
+        stft: the transform of the recording.
     """
     joint = JointDiag(sources, demix, density, each_bin)
-    return start(Nmf(bases), joint, joint)
+    return start(Beginning(Separator(Nmf(bases), joint), demix, stft, joint))
 
 
 @listed(
@@ -56,7 +61,8 @@ def fastmnmf2(
     bases: int = 8,
     density: Density = Gauss(),  # noqa: B008
     demix: Demix = ip1,
-    start: Opening = openings.ilrma,
+    start: Opening = openings.masks,
+    stft: Stft = Stft(),  # noqa: B008
 ) -> Method:
     """FastMNMF2: far fewer numbers, and bins that hold together.
 
@@ -65,10 +71,12 @@ def fastmnmf2(
         bases: spectra a source.
         density: of a channel: gauss, laplace, cauchy, t:NU or ggd:SHAPE (2 at most).
         demix: the update of the matrices: ip1, ip2, iss1, iss2 or ipa.
-        start: cold, two-step (30 iterations with two bases first) or ilrma (30 iterations of it first).
+        start: masks (of directions, in shorter frames), ilrma or auxiva (30 iterations), two-step (30 with two bases)
+            or cold.
+        stft: the transform of the recording.
     """
     joint = JointDiag(sources, demix, density, all_bins)
-    return start(Nmf(bases), joint, joint)
+    return start(Beginning(Separator(Nmf(bases), joint), demix, stft, joint))
 
 
 @listed(
@@ -84,7 +92,8 @@ def mnmf(
     bases: int = 8,
     density: Density = Gauss(),  # noqa: B008
     demix: Demix = ip1,
-    start: Opening = two_step,
+    start: Opening = openings.masks,
+    stft: Stft = Stft(),  # noqa: B008
 ) -> Method:
     """Multichannel NMF.
 
@@ -93,9 +102,12 @@ def mnmf(
         bases: spectra a source.
         density: of all microphones of a bin at once: gauss, laplace, cauchy, t:NU or ggd:SHAPE (2 at most).
         demix: the update of the matrices in the start: ip1, ip2, iss1, iss2 or ipa.
-        start: cold, two-step (30 iterations of fastmnmf2 first) or ilrma (30 iterations of it first).
+        start: masks (of directions, in shorter frames), ilrma, auxiva or two-step (30 iterations of it or of
+            fastmnmf2) or cold.
+        stft: the transform of the recording.
     """
-    return start(Nmf(bases), FullRank(sources, density), JointDiag(sources, demix, shares=all_bins))
+    method = Separator(Nmf(bases), FullRank(sources, density))
+    return start(Beginning(method, demix, stft, JointDiag(sources, demix, shares=all_bins)))
 
 
 @listed(

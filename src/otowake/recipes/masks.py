@@ -1,8 +1,7 @@
 """Each bin of each frame to one source, by its direction."""
 
 from otowake.core.method import Method
-from otowake.core.wrap import Warm
-from otowake.mixture import AngularMixture, Weights, arranged, per_bin, per_frame
+from otowake.mixture import AngularMixture, Weights, aligned, per_bin, per_frame
 from otowake.recipes.recipe import listed
 from otowake.signal.filters import Output, wiener
 
@@ -32,10 +31,8 @@ def cacgmm(
         align: iterations with weights=bin that come before weights=frame; then sources of all bins get one order.
         prior: how many frames of noise from everywhere keep each covariance from collapsing; 0 is none.
     """
-    first = AngularMixture(sources, prior, per_bin, output)
-    if weights is per_bin:
-        return first
-    return Warm(first, AngularMixture(sources, prior, weights, output), align, hand=arranged)
+    mixture = AngularMixture(sources, prior, per_bin, output)
+    return mixture if weights is per_bin else aligned(mixture, align)
 
 
 @listed(

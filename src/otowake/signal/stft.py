@@ -50,6 +50,20 @@ class Stft:
         """How many frames a signal of `samples` has."""
         return -(-(samples + self.n_fft - self.hop) // self.hop)
 
+    def check(self, X: Complex[Tensor, "*b f t"]) -> None:
+        """Whether this transform can have made X.  Errors: `OtowakeError`."""
+        bins, frames = X.shape[-2:]
+        if bins != self.bins:
+            raise OtowakeError(
+                f"The mixture has {bins} bins, the STFT of {self.n_fft} samples makes {self.bins}; "
+                "give the transform that made the mixture."
+            )
+        if frames < self.frames(1):
+            raise OtowakeError(
+                f"The mixture has {frames} frames, the STFT of a single sample has {self.frames(1)}; "
+                "give a mixture that such a transform made."
+            )
+
     def forward(self, x: Float[Tensor, "*b samples"]) -> Complex[Tensor, "*b f t"]:
         """The spectrogram; in memory f-major over the last batch axis (see `bins_first`)."""
         t = self.frames(x.shape[-1])

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 import torch
 
-from otowake.core.errors import OtowakeError
 from otowake.core.method import Split
 from otowake.core.types import Cost, Gain, Images, Mixture, Power
 from otowake.ops import abs2, demixed
 from otowake.signal.stft import Stft
 from otowake.spatial.determined import Determined, DeterminedState
+from otowake.spatial.shares import Directions
 
 
 @dataclass(frozen=True)
@@ -38,22 +38,12 @@ class Consistent:
     def init(self, X: Mixture, seed: int) -> DeterminedState:
         return self.spatial.init(X, seed)
 
-    def observe(self, X: Mixture, p: DeterminedState) -> Power:
-        self._check(X)
-        return abs2(self.stft.forward(self.stft.inverse(demixed(X, p.W)))).contiguous()
+    def begun(self, p: DeterminedState | Directions) -> DeterminedState:
+        return self.spatial.begun(p)
 
-    def _check(self, X: Mixture) -> None:
-        bins, frames = X.shape[-2:]
-        if bins != self.stft.bins:
-            raise OtowakeError(
-                f"The mixture has {bins} bins, the STFT of {self.stft.n_fft} samples makes {self.stft.bins}; "
-                "give the transform that made the mixture."
-            )
-        if frames < self.stft.frames(1):
-            raise OtowakeError(
-                f"The mixture has {frames} frames, the STFT of a single sample has {self.stft.frames(1)}; "
-                "give a mixture that such a transform made."
-            )
+    def observe(self, X: Mixture, p: DeterminedState) -> Power:
+        self.stft.check(X)
+        return abs2(self.stft.forward(self.stft.inverse(demixed(X, p.W)))).contiguous()
 
     def power(self, o: Power, p: DeterminedState) -> Power:
         return self.spatial.power(o, p)

@@ -28,6 +28,7 @@ from otowake.spatial.demix.ip import ip1
 from otowake.spatial.demix.update import Demix, degree
 from otowake.spatial.projection import normalised, projected_images
 from otowake.spatial.rank import covariance, full_rank_bins
+from otowake.spatial.shares import Directions, diagonalised
 
 
 class DeterminedState(NamedTuple):
@@ -65,6 +66,10 @@ class Determined:
         C = covariance(X)
         W = torch.eye(X.shape[-3], dtype=X.dtype, device=X.device).expand_as(C).clone()
         return DeterminedState(W, C, full_rank_bins(C))
+
+    def begun(self, p: DeterminedState | Directions) -> DeterminedState:
+        """Of demixing matrices as they are, or those that make known covariances nearly diagonal."""
+        return DeterminedState(diagonalised(p, ip1)[0], p.C, p.live) if isinstance(p, Directions) else p
 
     def observe(self, X: Mixture, p: DeterminedState) -> Power:
         return demixed_power(X, p.W)

@@ -27,8 +27,10 @@ from otowake.divergence.density import Density, Gauss
 from otowake.linalg.hermitian import inverse_and_logdet, riccati
 from otowake.linalg.safe import mean_eigenvalue, variance_floor, widened
 from otowake.ops import abs2
+from otowake.spatial.determined import DeterminedState
 from otowake.spatial.jointdiag import JointDiag, JointDiagState
 from otowake.spatial.projection import shared_out
+from otowake.spatial.shares import Directions
 
 LOUDEST = 1e4
 """The most mean power of a mixture: the floor is made for 1."""
@@ -79,14 +81,17 @@ class FullRank:
     def init(self, X: Mixture, seed: int) -> FullRankState:
         return self.begun(JointDiag(self.sources).init(X, seed))
 
-    def begun(self, p: JointDiagState) -> FullRankState:
-        """The covariances of a jointly diagonalisable model: S = Q^-1 diag(g) Q^-H."""
+    def begun(self, p: DeterminedState | JointDiagState | Directions) -> FullRankState:
+        """Of covariances that are known, or those of a jointly diagonalisable model: S = Q^-1 diag(g) Q^-H."""
         power = float(mean_eigenvalue(p.C).mean(-1).amax())
         if power > LOUDEST:
             raise OtowakeError(
                 f"MNMF inverts covariances and wants mixtures of mean power 1, this one has {power:.2g}; divide it by "
                 "its root mean square, as otowake.separate does."
             )
+        if isinstance(p, Directions):
+            return FullRankState(widened(p.R.movedim(-3, -4)), p.C, p.live)
+        p = JointDiag(self.sources).begun(p)
         A = torch.linalg.inv_ex(p.Q).inverse.unsqueeze(-4)
         return FullRankState(widened((A * p.G.unsqueeze(-2)) @ A.mH), p.C, p.live)
 

@@ -34,12 +34,7 @@ from otowake.spatial.demix.update import Demix, degree
 from otowake.spatial.determined import DeterminedState
 from otowake.spatial.projection import row_powers, shared_out
 from otowake.spatial.rank import covariance, full_rank_bins
-
-ELSEWHERE = 0.05
-"""How much of a source starts in channels that are another's."""
-
-Shares = Float[Tensor, "*b n #f m"]
-"""G: how much of source n is in channel m of Q x; an axis of 1 holds for all bins."""
+from otowake.spatial.shares import Directions, Shares, diagonalised, each_bin
 
 
 class JointDiagState(NamedTuple):
@@ -50,19 +45,6 @@ class JointDiagState(NamedTuple):
     e: Float[Tensor, "*b m 1 1"]
     C: Covariance
     live: Live
-
-
-def all_bins(C: Covariance, n: int) -> Shares:
-    """A start of G with one axis for all bins: channel m belongs to source m mod n, a little to the others."""
-    m = C.shape[-1]
-    own = torch.arange(n)[:, None] == torch.arange(m) % n
-    G = ELSEWHERE + own.to(device=C.device, dtype=C.real.dtype)
-    return (G / G.sum(-1, keepdim=True)).unsqueeze(-2).expand(*C.shape[:-3], n, 1, m).clone()
-
-
-def each_bin(C: Covariance, n: int) -> Shares:
-    """The same with numbers of its own for each bin."""
-    return all_bins(C, n).expand(*C.shape[:-3], n, C.shape[-3], -1).clone()
 
 
 @dataclass(frozen=True)
@@ -98,11 +80,13 @@ class JointDiag:
         Q = torch.eye(X.shape[-3], dtype=X.dtype, device=X.device).expand_as(C).clone()
         return self.begun(DeterminedState(Q, C, full_rank_bins(C)))
 
-    def begun(self, p: DeterminedState | JointDiagState) -> JointDiagState:
-        """On top of a demixing matrix: its rows are those of Q."""
+    def begun(self, p: DeterminedState | JointDiagState | Directions) -> JointDiagState:
+        """On top of a demixing matrix, whose rows are those of Q, or of covariances, that Q makes nearly diagonal."""
         if isinstance(p, JointDiagState):
             return p
         e = p.C.real.new_full((*p.C.shape[:-3], p.C.shape[-1], 1, 1), variance_floor(p.C))
+        if isinstance(p, Directions):
+            return JointDiagState(*diagonalised(p, self.demix, self.shares), e, p.C, p.live)
         return JointDiagState(p.W, self.shares(p.C, self.sources), e, p.C, p.live)
 
     def observe(self, X: Mixture, p: JointDiagState) -> Power:
