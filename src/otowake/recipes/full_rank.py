@@ -31,6 +31,7 @@ def fastmnmf(
     density: Density = Gauss(),  # noqa: B008
     demix: Demix = ip1,
     start: Opening = openings.ilrma,
+    relevance: float = 0.0,
 ) -> Method:
     """FastMNMF: in each bin the sources share the channels in another way.
 
@@ -40,8 +41,9 @@ def fastmnmf(
         density: of a channel: gauss, laplace, cauchy, t:NU or ggd:SHAPE (2 at most).
         demix: the update of the matrices: ip1, ip2, iss1, iss2 or ipa.
         start: cold, two-step (30 iterations with two bases first) or ilrma (30 iterations of it first).
+        relevance: what a source costs, in nats a cell, so that those not needed go out: 0.1 is usual, 0 keeps all.
     """
-    joint = JointDiag(sources, demix, density, each_bin)
+    joint = JointDiag(sources, demix, density, each_bin, relevance)
     return start(Nmf(bases), joint, joint)
 
 
@@ -57,6 +59,7 @@ def fastmnmf2(
     density: Density = Gauss(),  # noqa: B008
     demix: Demix = ip1,
     start: Opening = openings.ilrma,
+    relevance: float = 0.0,
 ) -> Method:
     """FastMNMF2: far fewer numbers, and bins that hold together.
 
@@ -66,8 +69,9 @@ def fastmnmf2(
         density: of a channel: gauss, laplace, cauchy, t:NU or ggd:SHAPE (2 at most).
         demix: the update of the matrices: ip1, ip2, iss1, iss2 or ipa.
         start: cold, two-step (30 iterations with two bases first) or ilrma (30 iterations of it first).
+        relevance: what a source costs, in nats a cell, so that those not needed go out: 0.1 is usual, 0 keeps all.
     """
-    joint = JointDiag(sources, demix, density, all_bins)
+    joint = JointDiag(sources, demix, density, all_bins, relevance)
     return start(Nmf(bases), joint, joint)
 
 
@@ -85,6 +89,7 @@ def mnmf(
     density: Density = Gauss(),  # noqa: B008
     demix: Demix = ip1,
     start: Opening = two_step,
+    relevance: float = 0.0,
 ) -> Method:
     """Multichannel NMF.
 
@@ -94,8 +99,10 @@ def mnmf(
         density: of all microphones of a bin at once: gauss, laplace, cauchy, t:NU or ggd:SHAPE (2 at most).
         demix: the update of the matrices in the start: ip1, ip2, iss1, iss2 or ipa.
         start: cold, two-step (30 iterations of fastmnmf2 first) or ilrma (30 iterations of it first).
+        relevance: what a source costs, in nats a cell, so that those not needed go out: 0.1 is usual, 0 keeps all.
     """
-    return start(Nmf(bases), FullRank(sources, density), JointDiag(sources, demix, shares=all_bins))
+    joint = JointDiag(sources, demix, shares=all_bins, relevance=relevance)
+    return start(Nmf(bases), FullRank(sources, density, relevance), joint)
 
 
 @listed(

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Method
-from otowake.linalg.safe import SUM_RESIDUE
+from otowake.linalg.safe import LOG_FLOOR, SUM_RESIDUE
 from otowake.recipes import Recipe
 from otowake.signal.stft import Stft
 from otowake.spec import GIVEN, parse_settings, show
@@ -31,6 +31,9 @@ from otowake.tasks.door import (
     watched,
 )
 from otowake.tasks.prepare import Prepared, check_length, check_samples, prepared
+
+FOUND = -20
+"""dB of the recording: quieter sources were not needed, where a method may switch them off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +113,7 @@ def separate(
     total = chosen.iterations if iterations is None else iterations
     run = watched(built, X, seed, total, watch, "separating", seeds)
     out, rest = _sounds(built, X, run.state, ready, transform, samples, reference, images)
+    found = _found(out, samples) if values.get("relevance") else {}
     return Separation(
         sources=like(out, x),
         rest=None if rest is None else like(rest, x),
@@ -124,8 +128,8 @@ def separate(
             "reference": reference,
             "device": where,
         },
-        diagnostics={**ready.diagnostics, "proved_monotone": built.proved, **run.diagnostics()},
-        notes=[*ready.notes, *run.notes()],
+        diagnostics={**ready.diagnostics, "proved_monotone": built.proved, **run.diagnostics(), **found},
+        notes=[*ready.notes, *run.notes(), *_found_note(found)],
         state=run.state,
         **run.told(began, run.costs[-1][0] * seeds),
     )
@@ -172,6 +176,24 @@ def _built(
 
 def _plain(value: Any) -> Any:
     return value if isinstance(value, int | float | str | None) else show(value)
+
+
+def _found(sources: Tensor, x: Tensor) -> dict[str, Any]:
+    """How loud each source is beside the recording, and how many count."""
+    apart = 1 + sources.ndim - x.ndim  # axes of one source: its samples, and its microphones where all were asked for
+    power = sources.square().flatten(-apart).mean(-1)
+    share = power.reshape(-1, power.shape[-1]).mean(0) / x.square().mean()
+    levels = [round(level, 1) for level in (10 * share.clamp_min(LOG_FLOOR).log10()).tolist()]
+    return {"levels_db": levels, "found": sum(level > FOUND for level in levels)}
+
+
+def _found_note(found: dict[str, Any]) -> list[str]:
+    if not found:
+        return []
+    asked, there = len(found["levels_db"]), found["found"]
+    if there == asked:
+        return [f"None of the {asked} sources went out: all are above {FOUND} dB of the recording."]
+    return [f"Of {asked} sources {there} were found; the others are below {FOUND} dB of the recording."]
 
 
 def _sounds(
