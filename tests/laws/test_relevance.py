@@ -1,4 +1,4 @@
-"""Surplus sources: slopes are derivatives, bounds lie above the cost, gains are not felt, and what is not needed goes."""
+"""Surplus sources: slopes are derivatives, bounds lie above, gains are not felt, and what is not needed goes out."""
 
 from pathlib import Path
 
