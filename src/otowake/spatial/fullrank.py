@@ -27,14 +27,11 @@ from otowake.core.method import Split, SplitGradient
 from otowake.core.types import Cost, Covariance, Covariances, Gain, Images, Live, Mixture, Power
 from otowake.divergence.density import Density, Gauss
 from otowake.linalg.hermitian import inverse_and_logdet, riccati
-from otowake.linalg.safe import mean_eigenvalue, variance_floor, widened
+from otowake.linalg.safe import mean_eigenvalue, tiny, variance_floor, widened
 from otowake.ops import abs2
 from otowake.spatial.jointdiag import JointDiag, JointDiagState
 from otowake.spatial.projection import shared_out
 from otowake.spatial.relevance import Held, check_relevance, relevance_cost, slopes
-
-LOUDEST = 1e4
-"""The most mean power of a mixture: the floor is made for 1."""
 
 Spread = Complex[Tensor, "*b n f m m"]
 """S: one spatial covariance a source and bin."""
@@ -83,16 +80,12 @@ class FullRank:
             )
 
     def init(self, X: Mixture, seed: int) -> FullRankState:
-        return self.begun(JointDiag(self.sources).init(X, seed))
+        """At the recording's power: from far above r would be next to nothing beside the floor."""
+        p = self.begun(JointDiag(self.sources).init(X, seed))
+        return p._replace(S=p.S * mean_power(p.C)[..., None, None, None, None])
 
     def begun(self, p: JointDiagState) -> FullRankState:
         """The covariances of a jointly diagonalisable model: S = Q^-1 diag(g) Q^-H."""
-        power = float(mean_eigenvalue(p.C).mean(-1).amax())
-        if power > LOUDEST:
-            raise OtowakeError(
-                f"MNMF inverts covariances and wants mixtures of mean power 1, this one has {power:.2g}; divide it by "
-                "its root mean square, as otowake.separate does."
-            )
         A = torch.linalg.inv_ex(p.Q).inverse.unsqueeze(-4)
         return FullRankState(widened((A * p.G.unsqueeze(-2)) @ A.mH), p.C, p.live)
 
@@ -125,7 +118,7 @@ class FullRank:
         """Powers of sources in all microphones, and of the recording."""
         f, t = X.shape[-2:]
         N = (r.expand(*r.shape[:-2], f, t) * _traces(p.S)).sum((-2, -1))
-        D = t * _traces(p.C).sum((-2, -1))
+        D = t * (_traces(p.C).squeeze(-1) + X.shape[-3] * floor(p.C)).sum(-1)
         return Held(N.unsqueeze(-1), D[..., None, None], self.relevance * f * t)
 
     def _price(self, X: Mixture, p: FullRankState, r: Power) -> Float[Tensor, "*b n 1 1"]:
@@ -153,7 +146,7 @@ class FullRank:
         m, f, _ = X.shape[-3:]
         r = r.expand(*r.shape[:-2], *X.shape[-2:])
         size = max(1, f // (4 * m))
-        e = variance_floor(p.C) * mean_eigenvalue(p.C).clamp_min(1)
+        e = floor(p.C)
         for first in range(0, f, size):
             some = slice(first, first + size)
             S, part = p.S[..., some, :, :], r[..., some, :]
@@ -169,6 +162,17 @@ class FullRank:
         q = (x.conj() * u).sum(-3).real.clamp_min(0)
         cost = (logs + self.density.rho(q, m)).sum(-1)
         return Block(u, V, self.density.drho(q, m).unsqueeze(-3), cost)
+
+
+def mean_power(C: Covariance) -> Float[Tensor, "*b"]:
+    """Of all bins and microphones; 1 for silence, and where its floor would be no number any more."""
+    power = mean_eigenvalue(C).mean(-1)
+    return torch.where(power * variance_floor(C) > tiny(power), power, torch.ones_like(power))
+
+
+def floor(C: Covariance) -> Float[Tensor, "*b f"]:
+    """e: in units of the recording's power, and of that of bins that are louder."""
+    return variance_floor(C) * torch.maximum(mean_eigenvalue(C), mean_power(C).unsqueeze(-1))
 
 
 def _heard(S: Spread, b: Block) -> tuple[Power, Power]:
