@@ -34,6 +34,13 @@ CASES: dict[str, tuple[str, dict[str, str]]] = {
     "pds admm": ("pds", {"splitting": "admm"}),
     "pds low-rank": ("pds", {"source": "low-rank"}),
     "hva": ("hva", {}),
+    "fastmnmf": ("fastmnmf", {}),
+    "fastmnmf2": ("fastmnmf2", {}),
+    "fastmnmf2 t": ("fastmnmf2", {"density": "t:10"}),
+    "mnmf": ("mnmf", {}),
+    "rcscme": ("rcscme", {}),
+    "cacgmm": ("cacgmm", {}),
+    "cgmm": ("cgmm", {}),
 }
 
 
@@ -41,7 +48,8 @@ def improvement(method: str, settings: dict[str, str]) -> float:
     """Mean SDR improvement in dB over the two talkers of the first seconds of the example."""
     mixture, *talkers = (_start(name) for name in ("two-talkers", "two-talkers-ref1", "two-talkers-ref2"))
     result = otowake.separate(mixture, 16000, method, settings=settings, iterations=ITERATIONS, stft="2048/512")
-    scores = otowake.evaluate(np.concatenate(talkers), result.sources, mixture[0])
+    sounds = result.sources if result.rest is None else np.concatenate([result.sources, result.rest[None]])
+    scores = otowake.evaluate(np.concatenate(talkers), sounds, mixture[0])
     return float(np.mean(scores.sdr_improvement))
 
 

@@ -22,6 +22,7 @@ from otowake.rank_constrained import RankConstrained
 from otowake.spatial.demix import DEMIXES, GIP
 from otowake.spatial.demix.update import degree
 from otowake.spatial.determined import Determined
+from otowake.spatial.jointdiag import JointDiag, channels
 from otowake.spatial.overdetermined import Overdetermined
 
 STEPS = 30
@@ -46,11 +47,13 @@ def rounding(method: Method, X: torch.Tensor, s: Any) -> torch.Tensor:
         # bounded below, invert nothing
         return torch.zeros(())
     inner, (z, p) = separator(method, s)
-    if not isinstance(inner.spatial, Determined | Overdetermined):
+    if not isinstance(inner.spatial, Determined | Overdetermined | JointDiag):
         return torch.zeros(())
     o = inner.spatial.observe(X, p)
-    z = inner.source.update(z, inner.spatial.split(o, p))
-    V = weighted_covariance(X, inner.spatial.density.weight(o, inner.source.psd(z)).abs())
+    r = inner.source.psd(inner.source.update(z, inner.spatial.split(o, p)))
+    if isinstance(inner.spatial, JointDiag):
+        r = channels(inner.spatial.update(X, p, o, r)._replace(Q=p.Q), r)
+    V = weighted_covariance(X, inner.spatial.density.weight(o, r).abs())
     return EPS * torch.linalg.cond(V).nan_to_num(torch.inf).amax((-1, -2))
 
 

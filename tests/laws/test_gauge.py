@@ -30,6 +30,8 @@ SPATIALS = {
     "jointdiag-t": JointDiag(4, density=StudentT(3.0)),
     "fullrank": FullRank(2),
     "fullrank-t": FullRank(4, StudentT(3.0)),
+    "jointdiag-relevance": JointDiag(4, relevance=0.1),
+    "fullrank-relevance": FullRank(4, relevance=0.1),
     "jointdiag-all": JointDiag(4, shares=all_bins),
 }
 DEMIXING = [name for name in SPATIALS if "determined" in name or name == "consistent"]

@@ -1,5 +1,7 @@
 """Penalties: terms are the derivative, bounds lie above the cost, and updates with them never raise the cost."""
 
+import math
+
 import pytest
 import torch
 from cases import DIVERGENCES, generator, powers
@@ -7,7 +9,7 @@ from cases import DIVERGENCES, generator, powers
 from otowake.core.errors import OtowakeError
 from otowake.core.separator import Separator
 from otowake.divergence.beta import Beta
-from otowake.divergence.penalty import Cosine, Orthogonal, Smooth, Sparse, examples, unit_templates
+from otowake.divergence.penalty import Cosine, Hoyer, Orthogonal, Smooth, Sparse, examples, unit_templates
 from otowake.source.nmf import Given, Nmf
 from otowake.source.step import RULES, Me, mm
 from otowake.spatial.observed import Observed
@@ -97,7 +99,7 @@ def test_descent(name, divergence):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("divergence", BY_RATIOS)
-@pytest.mark.parametrize("kind", ["sparse", "smooth", "orthogonal", "cosine", "cosine-eps"])
+@pytest.mark.parametrize("kind", ["sparse", "hoyer", "smooth", "orthogonal", "cosine", "cosine-eps"])
 def test_descent_of_two_hundred_problems(kind, divergence):
     """Weights over eight decades, with zeros in the templates and a norm where the scale is free."""
     for seed in range(200):
@@ -105,6 +107,7 @@ def test_descent_of_two_hundred_problems(kind, divergence):
         weight = 10.0 ** float(torch.rand(1, generator=g) * 8 - 4)
         templates = unit_templates((torch.rand(F, 3, generator=g, dtype=torch.float64) - 0.4).clamp_min(0) + 1e-9)
         penalty = {
+            "hoyer": Hoyer(weight),
             "sparse": Sparse(weight, 0.3 + float(torch.rand(1, generator=g)) * 1.7),
             "smooth": Smooth(weight),
             "orthogonal": Orthogonal(templates, weight),
@@ -124,6 +127,18 @@ def test_scale_free(name):
     d = torch.tensor([0.01, 3.0, 200.0], dtype=torch.float64)
     scaled = PENALTIES[name].cost(B * d, H / d[:, None])
     torch.testing.assert_close(scaled, PENALTIES[name].cost(B, H), rtol=1e-10, atol=0)
+
+
+def test_the_ratio_of_norms_feels_no_gain_and_no_size():
+    """Also a gain for each bin, as projection back hands over; from one gain only to gains that never change."""
+    (B, H), penalty = factors(3), Hoyer(0.5)
+    gains = 10 ** torch.linspace(-3, 3, F, dtype=torch.float64)[:, None]
+    torch.testing.assert_close(penalty.cost(gains * B, 1e-5 * H), penalty.cost(B, H), rtol=1e-12, atol=0)
+    single, even = torch.zeros_like(H), torch.full_like(H, 7.0)
+    single[..., 4] = H[..., 4]
+    assert penalty.cost(B, single).abs().max() <= 1e-12
+    most = 0.5 * F * T * 2 * K * math.log(T) / 2  # of 2 K bases
+    assert float(penalty.cost(B, even)) == pytest.approx(most, rel=1e-12)
 
 
 @pytest.mark.parametrize("norm", [1, 2])

@@ -95,10 +95,12 @@ def test_demixing_models(spatial):
             assert torch.equal(a, b)
 
 
+@pytest.mark.parametrize("relevance", [0.0, 0.1])
 @pytest.mark.parametrize("shares", [each_bin, all_bins])
 @pytest.mark.parametrize("name", [name for name, d in ALL_DENSITIES.items() if d.degree == 2])
-def test_sources_that_share_channels(name, shares):
-    X, g, spatial = mixture(7, 2, sources=3), generator(7), JointDiag(3, density=ALL_DENSITIES[name], shares=shares)
+def test_sources_that_share_channels(name, shares, relevance):
+    X, g = mixture(7, 2, sources=3), generator(7)
+    spatial = JointDiag(3, density=ALL_DENSITIES[name], shares=shares, relevance=relevance)
     p = spatial.init(X, 0)
     p = p._replace(Q=p.Q + 0.3 * normal(g, *p.Q.shape))
     split = spatial.split(spatial.observe(X, p), p)
@@ -107,9 +109,10 @@ def test_sources_that_share_channels(name, shares):
     check(lambda r: spatial.cost(X, p, r), split, r.mean(-2, keepdim=True), r.shape)
 
 
+@pytest.mark.parametrize("relevance", [0.0, 0.1])
 @pytest.mark.parametrize("name", [name for name, d in DENSITIES.items() if d.degree == 2])
-def test_covariances_of_full_rank(name):
-    X, g, spatial = mixture(8, 2, sources=3), generator(8), FullRank(3, DENSITIES[name])
+def test_covariances_of_full_rank(name, relevance):
+    X, g, spatial = mixture(8, 2, sources=3), generator(8), FullRank(3, DENSITIES[name], relevance)
     p = spatial.init(X, 0)
     A = normal(g, *p.S.shape)
     p = p._replace(S=A @ A.mH)

@@ -12,6 +12,7 @@ from test_updates import FLOOR, ab, close, loops_demixed, loops_ip1, loops_model
 
 from otowake.core.separator import Separator
 from otowake.divergence.density import Gauss, StudentT
+from otowake.linalg.hermitian import inverse_and_logdet
 from otowake.rank_constrained import RankConstrained
 from otowake.source.nmf import Nmf
 from otowake.spatial.demix import ip1
@@ -201,6 +202,34 @@ def test_an_iteration_of_mnmf(size, density):
     for n, f, t in np.ndindex(r.shape):
         wanted = (r[n, f, t] * new[n, f] + floor_of(x, f) / N * np.eye(M)) @ u[f, t]
         close(images[n, :, f, t], wanted, 1e-6)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+@pytest.mark.parametrize("gain", [1e-200, 1e-16, 1.0, 1e4, 1e16, 1e200])
+def test_inverses_know_no_units(size, gain):
+    """Also of matrices of nearly one dimension."""
+    A = normal(generator(size), 7, 4, size, size) * (1e-3 ** torch.arange(size).double().sqrt())
+    R = A @ A.mH
+    V, logs = inverse_and_logdet(gain * R.permute(2, 3, 0, 1))
+    one = V.permute(2, 3, 0, 1) @ (gain * R)
+    far = float(torch.linalg.cond(R).max())
+    torch.testing.assert_close(one, torch.eye(size).to(one).expand_as(one), rtol=0, atol=1e-14 * far)
+    expected = torch.linalg.slogdet(R).logabsdet + size * np.log(gain)
+    torch.testing.assert_close(logs, expected, rtol=1e-12, atol=1e-15 * far)
+
+
+@pytest.mark.parametrize("gain", [1e-12, 1e-4, 1e4, 1e8, 1e12])
+@pytest.mark.parametrize("relevance", [0.0, 0.1])
+def test_mnmf_knows_no_units(gain, relevance):
+    """A power of 1e24 is as good as 1: each step descends, and what comes out is louder by the gain."""
+    method, X = Separator(Nmf(2), FullRank(3, relevance=relevance)), mixture(3, 2, sources=3)
+    a, b = method.init(X), method.init(gain * X)
+    for _ in range(20):
+        before = method.cost(gain * X, b)
+        a, b = method.step(X, a), method.step(gain * X, b)
+        assert method.cost(gain * X, b) <= before + 1e-12 * (before.abs() + X.numel())
+    one, other = method.images(X, a, (0, 1)), method.images(gain * X, b, (0, 1))
+    torch.testing.assert_close(other / gain, one, rtol=0, atol=1e-6 * float(one.abs().max()))
 
 
 # ---- RCSCME -----------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ Terms      of the bound of one factor in its change q:   pos q^high / high  -  n
 
 `Sparse`      l sum_kt (s_k h_kt)^p                          Lp on H as if the columns of B added up to one
 `Elastic`     l1 sum A + l2 / 2 sum A^2                      plain shrinkage of B and of H
+`Hoyer`       l F T sum_k log( |h_k|_1 / |h_k|_2 )           few large gains a basis: blind to every scale
 `Smooth`      l sum_kt s_k^2 (h_kt - h_k,t-1)^2              neighbouring frames alike
 `Orthogonal`  mu sum_jk (f_jᵀ b_k)^2                         unlike given unit spectra f_j
 `Cosine`      mu sum_jk log( f_jᵀ b_k / |b_k| + eps )        the same by the angle: blind to the scale of b_k
@@ -82,6 +83,38 @@ class Sparse:
 
     def _terms(self, slope: Tensor) -> Terms:
         return Terms(pos=self.weight * self.p * slope, high=max(self.p, 1.0))
+
+
+@dataclass(frozen=True)
+class Hoyer:
+    """Few large activations a basis, by the ratio of their norms: no gain can evade it, nor does it feed any.
+
+    Args:
+        weight: l >= 0; a cost in nats a cell (F T of them) for each factor e in l1 / l2 of a basis's gains.
+    """
+
+    weight: float
+    scale_free = True
+    proved = True
+
+    def __post_init__(self) -> None:
+        _check_weight("Hoyer", self.weight)
+
+    def cost(self, B: Bases, H: Activations) -> Cost:
+        ratio = divide(H.sum(-1), torch.linalg.vector_norm(H, dim=-1))
+        return self._unit(B, H) * torch.log(ratio.clamp_min(1)).sum((-2, -1))
+
+    def bases(self, B: Bases, H: Activations) -> None:
+        return None
+
+    def activations(self, B: Bases, H: Activations) -> Terms:
+        """log of a sum lies below its tangent; -log |h|_2 below its Jensen bound, whose shares are h^2 / |h|_2^2."""
+        size = torch.linalg.vector_norm(H, dim=-1, keepdim=True)
+        unit = self._unit(B, H)
+        return Terms(divide(unit * divide(H, size), size), divide(torch.full_like(size, unit), H.sum(-1, keepdim=True)))
+
+    def _unit(self, B: Bases, H: Activations) -> float:
+        return self.weight * B.shape[-2] * H.shape[-1]
 
 
 @dataclass(frozen=True)
@@ -244,6 +277,7 @@ def examples(bins: int) -> dict[str, Penalty]:
         "sparse-0.5": Sparse(0.3, 0.5),
         "sparse-1.5": Sparse(0.3, 1.5),
         "sparse-2": Sparse(0.3, 2.0),
+        "hoyer": Hoyer(0.1),
         "elastic": Elastic((0.2, 0.4), (0.3, 0.1)),
         "smooth": Smooth(0.3),
         "orthogonal": Orthogonal(F, 3.0),

@@ -43,18 +43,19 @@ def generalised_pair(Bm: Tensor, Bn: Tensor) -> tuple[Tensor, Tensor]:
 def inverse_and_logdet(R: Tensor) -> tuple[Tensor, Tensor]:
     """R^-1 and log det R of positive definite matrices that lie in the axes -4 and -3: ... m m f t.
 
-    By Gauss and Jordan, all matrices at once; positive definite ones need no pivots.
+    By Gauss and Jordan, all matrices at once; positive definite ones need no pivots.  Nothing is added to numbers of
+    another scale: digits do not depend on the units of R.
     """
     logs = torch.zeros_like(R[..., 0, 0, :, :].real)
     for k in range(R.shape[-3]):
         pivot = R[..., k, k, :, :].real
         logs = logs + torch.log(pivot)
-        e = torch.zeros(R.shape[-3], dtype=R.dtype, device=R.device)
+        e = torch.zeros(R.shape[-3], 1, 1, dtype=R.dtype, device=R.device)
         e[k] = 1
-        e = e[..., None, None]
-        column = R[..., :, k, :, :]
-        R = torch.cat([R[..., :k, :, :], e.expand_as(column).unsqueeze(-3), R[..., k + 1 :, :, :]], -3)
-        R = R - (column - e).unsqueeze(-3) * (R[..., k, :, :, :] / pivot.unsqueeze(-3)).unsqueeze(-4)
+        rest = 1 - e
+        row = (rest * R[..., k, :, :, :] + e) / pivot.unsqueeze(-3)
+        column = rest * R[..., :, k, :, :] - e  # of the others goes what they have in common with it; its own row comes
+        R = rest.unsqueeze(-3) * rest * R - column.unsqueeze(-3) * row.unsqueeze(-4)
     return R, logs
 
 

@@ -30,6 +30,8 @@ SAME = 1e-12
 """Sums of correlations that differ by less count as equal: nothing is moved for the sake of rounding."""
 MASKED = 1e-3, 1 - 1e-6
 """The least and the most of a source that a mask in place of a penalty may leave: nothing is lost for ever."""
+NEGLIGIBLE = 1e-4
+"""A source with a smaller share of the recording is as good as none."""
 LOG_FLOOR = 1e-12
 """Powers are raised by this share of their mean before their logarithms are compared."""
 

@@ -34,6 +34,7 @@ def fastmnmf(
     demix: Demix = ip1,
     start: Opening = openings.masks,
     stft: Stft = Stft(),  # noqa: B008
+    relevance: float = 0.0,
 ) -> Method:
     """FastMNMF: in each bin the sources share the channels in another way.
 
@@ -45,8 +46,9 @@ def fastmnmf(
         start: masks (of directions, in shorter frames), ilrma or auxiva (30 iterations), two-step (30 with two bases)
             or cold.
         stft: the transform of the recording.
+        relevance: what a source costs, in nats a cell, so that those not needed go out: 0.1 is usual, 0 keeps all.
     """
-    joint = JointDiag(sources, demix, density, each_bin)
+    joint = JointDiag(sources, demix, density, each_bin, relevance)
     return start(Beginning(Separator(Nmf(bases), joint), demix, stft, joint))
 
 
@@ -63,6 +65,7 @@ def fastmnmf2(
     demix: Demix = ip1,
     start: Opening = openings.masks,
     stft: Stft = Stft(),  # noqa: B008
+    relevance: float = 0.0,
 ) -> Method:
     """FastMNMF2: far fewer numbers, and bins that hold together.
 
@@ -74,8 +77,9 @@ def fastmnmf2(
         start: masks (of directions, in shorter frames), ilrma or auxiva (30 iterations), two-step (30 with two bases)
             or cold.
         stft: the transform of the recording.
+        relevance: what a source costs, in nats a cell, so that those not needed go out: 0.1 is usual, 0 keeps all.
     """
-    joint = JointDiag(sources, demix, density, all_bins)
+    joint = JointDiag(sources, demix, density, all_bins, relevance)
     return start(Beginning(Separator(Nmf(bases), joint), demix, stft, joint))
 
 
@@ -94,6 +98,7 @@ def mnmf(
     demix: Demix = ip1,
     start: Opening = openings.masks,
     stft: Stft = Stft(),  # noqa: B008
+    relevance: float = 0.0,
 ) -> Method:
     """Multichannel NMF.
 
@@ -105,9 +110,11 @@ def mnmf(
         start: masks (of directions, in shorter frames), ilrma, auxiva or two-step (30 iterations of it or of
             fastmnmf2) or cold.
         stft: the transform of the recording.
+        relevance: what a source costs, in nats a cell, so that those not needed go out: 0.1 is usual, 0 keeps all.
     """
-    method = Separator(Nmf(bases), FullRank(sources, density))
-    return start(Beginning(method, demix, stft, JointDiag(sources, demix, shares=all_bins)))
+    joint = JointDiag(sources, demix, shares=all_bins, relevance=relevance)
+    method = Separator(Nmf(bases), FullRank(sources, density, relevance))
+    return start(Beginning(method, demix, stft, joint))
 
 
 @listed(

@@ -7,6 +7,7 @@ Updates  g <- g ( sum_t r_n neg_m / sum_t r_n pos_m )^(1 / (1 - low))       sums
          Q_f <- demix(X, Q_f, phi),  phi: the density's weight at (P, Y)
 Gauge    d_m = mean_f q_m^H C_f q_m:  q_m /= sqrt(d_m),  g_nfm /= d_m,  e_m /= d_m
          s_n = mean_f sum_m g_nfm:  g_n /= s_n,  r_n *= s_n:  neutral, both
+Surplus  with relevance > 0 the cost of `relevance.py`, N_nm = sum_ft r_nft g_nfm, D_m = sum_ft Y_mft, joins all of it
 Images   c_nm = sum_i [Q^-1]_mi (Q x)_i (r_n g_ni + e_i / N) / Y_i: Wiener, with the floor shared out; they add up to x
 
 A start with G near ones and zeros is near `Determined`.  Bins that are not demixed: as there (docs/decisions/0003).
@@ -34,6 +35,7 @@ from otowake.spatial.demix.update import Demix, degree
 from otowake.spatial.determined import DeterminedState
 from otowake.spatial.projection import row_powers, shared_out
 from otowake.spatial.rank import covariance, full_rank_bins
+from otowake.spatial.relevance import POWERS, Held, check_relevance, relevance_cost, slopes
 from otowake.spatial.shares import Directions, Shares, diagonalised, each_bin
 
 
@@ -56,18 +58,21 @@ class JointDiag:
         demix: the update of Q (`ip1`, `ip2`, `iss1`, `iss2`, `ipa`).
         density: of each channel of Q x, of degree 2.
         shares: where G begins, and whether it differs from bin to bin: `each_bin` or `all_bins`.
+        relevance: what a source costs, in nats a cell for each factor e of its share; surplus ones go out.  0 is free.
     """
 
     sources: int
     demix: Demix = ip1
     density: Density = Gauss()
     shares: Callable[[Covariance, int], Shares] = each_bin
+    relevance: float = 0.0
 
     @property
     def proved(self) -> bool:
         return self.density.low <= -0.5  # as for Determined
 
     def __post_init__(self) -> None:
+        check_relevance("JointDiag", self.relevance)
         if self.sources < 1:
             raise OtowakeError(f"JointDiag: at least one source is needed, got {self.sources}.")
         if self.density.degree > 2 or degree(self.demix) > 2:
@@ -97,8 +102,16 @@ class JointDiag:
         return _heard(divide(p.G, p.G.sum(-1, keepdim=True)), o)
 
     def split(self, o: Power, p: JointDiagState) -> Split:
-        at = self._at(o, p)
-        return Split(lambda r: SplitGradient(*(_heard(p.G, half) for half in at(r))), self._powers)
+        one = self._at(o, p)
+
+        def at(r: Power) -> SplitGradient:
+            halves = [_heard(p.G, half) for half in one(r)]
+            if self.relevance:
+                own = (_heard_alone(p.G, half) for half in slopes(self._held(o, p, r)))
+                halves = [half + more for half, more in zip(halves, own, strict=True)]
+            return SplitGradient(*halves)
+
+        return Split(at, self._powers)
 
     def update(self, X: Mixture, p: JointDiagState, o: Power, r: Power) -> JointDiagState:
         p = self._shares_updated(p, o, r)
@@ -107,6 +120,10 @@ class JointDiag:
 
     def _shares_updated(self, p: JointDiagState, o: Power, r: Power) -> JointDiagState:
         neg, pos = (_summed(half, r, p.G.shape[-2]) for half in self._at(o, p)(r))
+        if self.relevance:
+            total = _over_time(o, r, p.G.shape[-2])
+            less, more = slopes(self._held(o, p, r))
+            neg, pos = neg + total * less.unsqueeze(-2), pos + total * more.unsqueeze(-2)
         low, high = self._powers
         return p._replace(G=p.G * rooted(divide(neg, pos), 1 / (high - low)))
 
@@ -118,11 +135,19 @@ class JointDiag:
     @property
     def _powers(self) -> tuple[float, float]:
         """Of r in the cost: the logarithm of a sum is bounded by its tangent."""
-        return self.density.low, 1.0
+        low, high = POWERS if self.relevance else (0.0, 1.0)
+        return min(self.density.low, low), high
+
+    def _held(self, o: Mixture | Power, p: JointDiagState, r: Power) -> Held:
+        """Powers of sources in channels, and of channels."""
+        f, t = o.shape[-2:]
+        N = (p.G * _over_time(o, r, p.G.shape[-2])).sum(-2)
+        return Held(N, N.sum(-2, keepdim=True) + f * t * p.e[..., 0].mT, self.relevance * f * t)
 
     def cost(self, X: Mixture, p: JointDiagState, r: Power) -> Cost:
         log_det = torch.linalg.slogdet(p.Q).logabsdet.sum(-1)
-        return self.density.cost(self.observe(X, p), channels(p, r)) - 2 * X.shape[-1] * log_det
+        cost = self.density.cost(self.observe(X, p), channels(p, r)) - 2 * X.shape[-1] * log_det
+        return cost + relevance_cost(self._held(X, p, r)) if self.relevance else cost
 
     def images(self, X: Mixture, p: JointDiagState, r: Power, microphones: Sequence[int]) -> Images:
         mics = list(microphones)
@@ -159,7 +184,18 @@ def _heard(G: Shares, half: Power) -> Power:
     return torch.stack([(_share(G, k) * half).sum(-3) for k in range(G.shape[-3])], -3)
 
 
+def _heard_alone(G: Shares, half: Float[Tensor, "*b #n m"]) -> Float[Tensor, "*b n #f 1"]:
+    """sum_m g_nm x_nm."""
+    return (G * half.unsqueeze(-2)).sum(-1, keepdim=True)
+
+
 def _summed(half: Power, r: Power, bins: int) -> Shares:
     """sum_t r_n x_m, and over f where G has one number for all bins."""
     sums = torch.stack([(r[..., k : k + 1, :, :] * half).sum(-1).mT for k in range(r.shape[-3])], -3)
     return sums if bins > 1 else sums.sum(-2, keepdim=True)
+
+
+def _over_time(o: Mixture | Power, r: Power, bins: int) -> Float[Tensor, "*b n #f 1"]:
+    """sum_t r_n, and over f where G has one number for all bins."""
+    total = r.expand(*r.shape[:-2], *o.shape[-2:]).sum(-1, keepdim=True)
+    return total if bins > 1 else total.sum(-2, keepdim=True)

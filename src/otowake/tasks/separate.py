@@ -16,7 +16,7 @@ from torch import Tensor
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Dividing, Method
 from otowake.core.wrap import Warm
-from otowake.linalg.safe import SUM_RESIDUE
+from otowake.linalg.safe import LOG_FLOOR, SUM_RESIDUE
 from otowake.recipes import Recipe
 from otowake.signal.stft import Stft
 from otowake.spec import GIVEN, parse_settings, show
@@ -32,6 +32,9 @@ from otowake.tasks.door import (
     watched,
 )
 from otowake.tasks.prepare import Prepared, check_length, check_samples, prepared
+
+FOUND = -20
+"""dB of the recording: quieter sources were not needed, where a method may switch them off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +124,7 @@ def separate(
     run = watched(built, X, seed, total, watch, "separating", seeds)
     out, rest = _sounds(built, X, run.state, ready, transform, samples, reference, images)
     masks = _masks(built, X, run.state)
+    found = _found(out, samples) if values.get("relevance") else {}
     return Separation(
         sources=like(out, x),
         rest=None if rest is None else like(rest, x),
@@ -138,8 +142,8 @@ def separate(
             "reference": reference,
             "device": where,
         },
-        diagnostics={**ready.diagnostics, "proved_monotone": built.proved, **run.diagnostics()},
-        notes=[*ready.notes, *run.notes()],
+        diagnostics={**ready.diagnostics, "proved_monotone": built.proved, **run.diagnostics(), **found},
+        notes=[*ready.notes, *run.notes(), *_found_note(found)],
         state=run.state,
         **run.told(began, run.costs[-1][0] * seeds),
     )
@@ -192,6 +196,24 @@ def _masks(method: Method, X: Tensor, state: Any) -> Tensor | None:
     if isinstance(method, Warm):
         return _masks(method.active(state), X, state.s)
     return method.masks(X, state) if isinstance(method, Dividing) else None
+
+
+def _found(sources: Tensor, x: Tensor) -> dict[str, Any]:
+    """How loud each source is beside the recording, and how many count."""
+    apart = 1 + sources.ndim - x.ndim  # axes of one source: its samples, and its microphones where all were asked for
+    power = sources.square().flatten(-apart).mean(-1)
+    share = power.reshape(-1, power.shape[-1]).mean(0) / x.square().mean()
+    levels = [round(level, 1) for level in (10 * share.clamp_min(LOG_FLOOR).log10()).tolist()]
+    return {"levels_db": levels, "found": sum(level > FOUND for level in levels)}
+
+
+def _found_note(found: dict[str, Any]) -> list[str]:
+    if not found:
+        return []
+    asked, there = len(found["levels_db"]), found["found"]
+    if there == asked:
+        return [f"None of the {asked} sources went out: all are above {FOUND} dB of the recording."]
+    return [f"Of {asked} sources {there} were found; the others are below {FOUND} dB of the recording."]
 
 
 def _sounds(
