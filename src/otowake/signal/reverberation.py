@@ -53,8 +53,8 @@ def reverberation(x: Float[Tensor, "channels samples"], rate: int) -> Reverberat
 
     Nothing tells in recordings that are silent, shorter than 2 s, or steady, in noise less than about 16 dB below the
     sound, and where bands disagree by more than a factor of 2.5.  Of long recordings the first two minutes are looked
-    at, of many channels the first eight.  Half of the times of speech are right within 10 %, of music within 20 %: notes
-    that ring make short times longer, and held ones hide long ones.  Noise makes them longer.
+    at, of many channels the first eight.  Half of the times of speech are right within 10 %, of music within 20 %: what
+    rings by itself makes short times longer, and held notes hide long ones.  Noise makes them longer.
 
     Args:
         x: finite samples of one recording, at any level.
