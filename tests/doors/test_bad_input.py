@@ -103,7 +103,9 @@ def test_more_channels_than_are_taken(tmp_path, capsys):
 
 
 def test_more_sources_than_microphones(tmp_path, capsys):
-    assert one_of_two(capsys, tmp_path, recording(tmp_path / "mix.wav"), "--sources", "5") is None
+    source = recording(tmp_path / "mix.wav")
+    assert one_of_two(capsys, tmp_path, source, "--sources", "5", "--method", "ilrma") is None
+    assert len(one_of_two(capsys, tmp_path, source, "--sources", "5")["files"]) == 8
 
 
 # ---- files that lie ---------------------------------------------------------------------------------------

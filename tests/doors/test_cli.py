@@ -255,7 +255,7 @@ def test_parts_that_would_clip_are_kept_in_floats(tmp_path):
     [
         ("--method", "nosuch"), ("--set", "bases=4"), ("--method", "ilrma", "--set", "nosuch=4"),
         ("--method", "ilrma", "--set", "bases=many"), ("--method", "ilrma", "--set", "bases"),
-        ("--stft", "512"), ("--stft", "512/500"), ("--stft", "0/0"), ("--sources", "3"),
+        ("--stft", "512"), ("--stft", "512/500"), ("--stft", "0/0"), ("--sources", "3", "--method", "ilrma"),
     ],
 )  # fmt: skip
 def test_a_wish_that_cannot_be_granted(mix, tmp_path, capsys, words):

@@ -136,6 +136,7 @@ def _one(job: Job, compute: "Callable[[Recording, Watch], Outcome]", plots: bool
         log.info("%s: %d channels, %d samples at %d Hz", job.paths[0], channels, samples, recording.rate)
         outcome = compute(recording, watch)
         report = outcome.report
+        log.info("%s: %s", report["method"], report["why"])
         log.info("%s: %d iterations in %.2f s", report["method"], report["iterations"], report["seconds"])
         return recording, outcome
 

@@ -27,6 +27,8 @@ class Format(StrEnum):
 
 
 SUBTYPES = {Format.wav: "FLOAT", Format.flac: "PCM_24"}
+LONGEST = 86_400  # seconds: a day
+RATES = (1_000, 768_000)  # hertz
 LIFT = 0.1  # metres the sources stand above the array, as a talker's mouth above a table
 
 
@@ -105,10 +107,10 @@ def _sounds(paths: Sequence[Path], rate: int, seconds: float, notes: list[str]) 
     """Each file's first channel at `rate`, at most `seconds` long; what was done goes into the notes."""
     from otowake.core.files import shown
 
-    if not seconds > 0:
-        raise OtowakeError(f"--seconds {seconds:g} leaves nothing: give a duration above 0.")
-    if rate < 1:
-        raise OtowakeError(f"--rate {rate} Hz is no sampling rate: give one above 0, for example 16000.")
+    if not 0 < seconds <= LONGEST:
+        raise OtowakeError(f"--seconds {seconds:g} is no duration that can be made: give one above 0, up to {LONGEST}.")
+    if not RATES[0] <= rate <= RATES[1]:
+        raise OtowakeError(f"--rate {rate} Hz is outside {RATES[0]} to {RATES[1]} Hz: give one such as 16000.")
     sounds = [_first_channel(path, rate, notes)[: round(seconds * rate)] for path in paths]
     longest = max(len(sound) for sound in sounds)
     for path, sound in zip(paths, sounds, strict=True):

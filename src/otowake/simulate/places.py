@@ -15,6 +15,7 @@ Points = Float[np.ndarray, "3 _"]
 Numbers = Sequence[float] | np.ndarray
 
 MIDDLE = (0.48, 0.45, 0.47)  # of the sides: in the exact middle, mirrored reflections would arrive as one
+MOST = 64  # microphones of an array: more channels no file of ours holds
 CLOSEST = 0.01  # metres between a source and a microphone: nearer, the spherical wave has no sensible level
 
 
@@ -35,6 +36,8 @@ def around(centre: Numbers, azimuths: Numbers, distance: float, height: float = 
     """(3, n) positions at these azimuths, `distance` metres from `centre` along the floor, `height` above."""
     if not distance > 0:
         raise OtowakeError(f"The sources are {distance:g} m from the array: give a distance above 0.")
+    if not np.isfinite(azimuths).all():
+        raise OtowakeError(f"The azimuths {', '.join(f'{a:g}' for a in azimuths)} are not all angles: give degrees.")
     raised = np.array([[0.0], [0.0], [height]])
     return _centre(centre) + distance * _direction(azimuths) + raised
 
@@ -81,8 +84,8 @@ def sides(size: Sequence[float]) -> str:
 
 
 def _check_array(count: int, size: float, word: str) -> None:
-    if count < 1:
-        raise OtowakeError(f"The array has {count} microphones: give at least 1.")
+    if not 1 <= count <= MOST:
+        raise OtowakeError(f"The array has {count} microphones: give 1 to {MOST}.")
     if not size > 0:
         raise OtowakeError(f"The array's {word} is {size:g} m: give one above 0.")
 

@@ -1,17 +1,30 @@
-"""What is taken where nothing is named: the method, and the transform that suits it."""
+"""What is taken where nothing is named: the method, and the transform that suits it.
+
+`--method auto` is a list of rules, `RULES`: the first that holds is taken.  What they rest on: docs/decisions/0008.
+"""
 
 import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from torch import Tensor
 
 from otowake.core.errors import OtowakeError
 from otowake.recipes import Recipe
+from otowake.signal.reverberation import Reverberation, reverberation
 from otowake.signal.stft import Stft
 from otowake.spec import recipe
 
 DEFAULT = "consistent_ilrma"
-"""The method for several microphones when none is named; experiments/quality/README.md holds the measurements."""
+"""The method for as many microphones as sources; experiments/quality/README.md holds the measurements."""
 
 SHORTEST = 256
 """Samples of the shortest frame that is taken unasked."""
+
+STRONG = 0.5
+"""Seconds of reverberation: at 0.6 every method has lost half of its decibels of speech (experiments/auto)."""
 
 _MONO = (
     "for one channel name --method nmf with --sources (repeating sounds such as notes and drum hits), or record with "
@@ -19,23 +32,106 @@ _MONO = (
 )
 
 
-def choose(method: str, channels: int, sources: int | None) -> tuple[Recipe, str]:
-    """The recipe, and the sentence that says why it was taken."""
+@dataclass(frozen=True)
+class Scene:
+    """What rules look at.
+
+    Attributes:
+        samples: *b channels samples.
+        rate: samples a second.
+        sources: how many were asked for, by default as many as microphones.
+        room: its reverberation time, measured when a rule first looks at it; of a batch the first recording's.
+    """
+
+    samples: Tensor
+    rate: int
+    sources: int
+
+    @property
+    def microphones(self) -> int:
+        return self.samples.shape[-2]
+
+    @property
+    def seconds(self) -> float:
+        return self.samples.shape[-1] / self.rate
+
+    @property
+    def reduced(self) -> str:
+        """What `prepare` will do, for the sentence."""
+        fewer = self.sources < self.microphones
+        return f", after reducing {self.microphones} channels to {self.sources}" if fewer else ""
+
+    @cached_property
+    def room(self) -> Reverberation | None:
+        return reverberation(self.samples.reshape(-1, *self.samples.shape[-2:])[0], self.rate)
+
+    def found(self) -> dict[str, Any]:
+        """What was measured on the way, JSON-able."""
+        if "room" not in self.__dict__:
+            return {}
+        return {"reverberation": None if self.room is None else self.room._asdict()}
+
+
+class Rule(NamedTuple):
+    """When `holds`, the recipe `take` with these settings, because of `why` (in which `it` is the scene)."""
+
+    holds: Callable[[Scene], bool]
+    take: str
+    why: str
+    settings: Mapping[str, str] = {}
+
+
+class Choice(NamedTuple):
+    """A recipe, the sentence that says why it was taken, settings in words, and what was measured for it."""
+
+    recipe: Recipe
+    why: str
+    settings: Mapping[str, str] = {}
+    found: Mapping[str, Any] = {}
+
+
+RULES = (
+    Rule(
+        lambda it: it.sources > it.microphones,
+        "cacgmm",
+        "{it.sources} sources are more than {it.microphones} microphones: masks by direction, the best measured there",
+    ),
+    Rule(
+        lambda it: it.room is not None and it.room.seconds >= STRONG,
+        DEFAULT,
+        "{it.microphones} microphones in strong reverberation (about {it.room.seconds:.1f} s), where all methods lose: "
+        "the determined method with the best measured results{it.reduced}",
+    ),
+    Rule(
+        lambda it: True,
+        DEFAULT,
+        "{it.microphones} microphones: the determined method with the best measured results{it.reduced}",
+    ),
+)
+"""In this order; the last one holds for everything."""
+
+
+def choose(method: str, samples: Tensor, rate: int, sources: int | None) -> Choice:
+    """The recipe for *b channels samples, named or found by `RULES`."""
+    channels = samples.shape[-2]
     if method != "auto":
-        chosen = recipe(method)
-        if chosen.takes == "one" and channels > 1:
-            raise OtowakeError(
-                f"{method} takes one channel, the recording has {channels}; try {DEFAULT}, or one channel."
-            )
-        if chosen.takes != "one" and channels == 1:
-            raise OtowakeError(f"{method} compares microphones, the recording has one channel; {_MONO}")
-        if chosen.takes == "more" and sources is None:
-            raise OtowakeError(f"{method} needs to know how many sources there are: give sources (--sources 2).")
-        return chosen, "it was asked for"
+        return Choice(_named(method, channels, sources), "it was asked for")
     if channels == 1:
         raise OtowakeError(f"The recording has one channel, and blind separation compares microphones; {_MONO}")
-    extra = "" if sources in (None, channels) else f", after reducing {channels} channels to {sources}"
-    return recipe(DEFAULT), f"{channels} microphones: the determined method with the best measured results{extra}"
+    scene = Scene(samples, rate, sources or channels)
+    rule = next(rule for rule in RULES if rule.holds(scene))
+    return Choice(recipe(rule.take), rule.why.format(it=scene), rule.settings, scene.found())
+
+
+def _named(method: str, channels: int, sources: int | None) -> Recipe:
+    chosen = recipe(method)
+    if chosen.takes == "one" and channels > 1:
+        raise OtowakeError(f"{method} takes one channel, the recording has {channels}; try {DEFAULT}, or one channel.")
+    if chosen.takes != "one" and channels == 1:
+        raise OtowakeError(f"{method} compares microphones, the recording has one channel; {_MONO}")
+    if chosen.takes == "more" and sources is None:
+        raise OtowakeError(f"{method} needs to know how many sources there are: give sources (--sources 2).")
+    return chosen
 
 
 def default_stft(rate: int, seconds: float, samples: int, overlap: int = 4, factors: tuple[int, ...] = (2, 3)) -> Stft:

@@ -16,6 +16,7 @@ from otowake.linalg.safe import DEAD, UNHEARD, mean_eigenvalue
 from otowake.recipes.recipe import Takes
 from otowake.signal.stft import Stft, bins_first
 from otowake.spatial.rank import active_bins, covariance, ranks
+from otowake.tasks.limits import free_of_microphones
 
 MAX_CHANNELS = 64
 _OFFSET_BINS = 2  # a constant offset of all channels fills these two, with one dimension
@@ -206,7 +207,7 @@ def _too_many(sources: int, channels: int, rank: int, x: Tensor) -> str:
     if rank == channels:
         return (
             f"{sources} sources cannot be told apart by a demixing method with {channels} microphones; "
-            f"ask for {channels} or fewer, or take --method cacgmm."
+            f"ask for {channels} or fewer, or take --method {free_of_microphones()}."
         )
     why = f"channel {', '.join(map(str, dead))} is silent" if dead else "the others are copies or sums of these"
     more = "as good as a mono recording, which takes --method nmf on one channel" if rank == 1 else f"ask for {rank}"

@@ -31,6 +31,7 @@ from otowake.tasks.door import (
     tensor,
     watched,
 )
+from otowake.tasks.limits import check_fits, check_sources
 from otowake.tasks.prepare import Prepared, check_length, check_samples, prepared
 
 FOUND = -20
@@ -110,14 +111,17 @@ def separate(
     began = time.perf_counter()
     samples = tensor(x)
     check_samples(samples)
-    _check_request(samples, sources, reference)
+    _check_reference(samples, reference)
     check_request(rate, iterations, seeds)
-    chosen, why = choose(method, samples.shape[-2], sources)
+    choice = choose(method, samples, rate, sources)
+    chosen = choice.recipe
+    check_sources(chosen, sources)
     transform = as_stft(stft) or default_stft(rate, chosen.frame, samples.shape[-1])
     check_length(samples, transform)
+    check_fits(chosen, samples, sources, transform)
     order = _reference_first(samples.shape[-2], reference)
     ready = prepared(samples[..., order, :], transform, sources, chosen.takes)
-    built, values = _built(chosen, ready, sources, transform, dict(settings or {}))
+    built, values = _built(chosen, ready, sources, transform, {**choice.settings, **(settings or {})})
     where = device_name(device)
     X = ready.X.to(where)
     total = chosen.iterations if iterations is None else iterations
@@ -133,7 +137,7 @@ def separate(
         masks=None if masks is None else like(masks, x),
         rate=rate,
         method=chosen.name,
-        why=why,
+        why=choice.why,
         settings={
             **values,
             "seed": seed,
@@ -142,16 +146,20 @@ def separate(
             "reference": reference,
             "device": where,
         },
-        diagnostics={**ready.diagnostics, "proved_monotone": built.proved, **run.diagnostics(), **found},
+        diagnostics={
+            **choice.found,
+            **ready.diagnostics,
+            "proved_monotone": built.proved,
+            **run.diagnostics(),
+            **found,
+        },
         notes=[*ready.notes, *run.notes(), *_found_note(found)],
         state=run.state,
         **run.told(began, run.costs[-1][0] * seeds),
     )
 
 
-def _check_request(x: Tensor, sources: int | None, reference: int) -> None:
-    if sources is not None and sources < 1:
-        raise OtowakeError(f"{sources} sources cannot be separated; ask for 1 or more.")
+def _check_reference(x: Tensor, reference: int) -> None:
     if not 0 <= reference < x.shape[-2]:
         raise OtowakeError(f"The reference channel {reference} does not exist: there are 0 to {x.shape[-2] - 1}.")
 
