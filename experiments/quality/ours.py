@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from otowake import opening
 from otowake.core.method import Method
 from otowake.divergence.density import GGD, Gauss, Laplace, StudentT
+from otowake.opening import Opening, cold
 from otowake.recipes import RECIPES, auxiva, auxiva_plus, consistent_ilrma, ilrma, overiva
 from otowake.signal.stft import Stft, bins_first
 from otowake.spatial.demix import Demix, ip1, ip2, ipa, iss1
@@ -58,7 +60,7 @@ class Door(Grid):
         return Y
 
 
-START = 30  # iterations of AuxIVA before consistent ILRMA, where it is not "cold"
+START = opening.auxiva  # 30 iterations before consistent ILRMA, where it is not "cold"
 OWN = tuple(OwnGrid(grid.n_fft, grid.hop) for grid in GRIDS)
 MIDDLE, LONG, LONGER = (OwnGrid(6144, 1536),), (OwnGrid(8192, 2048),), (OwnGrid(16384, 4096),)
 _USED = default_stft(RATE, RECIPES[DEFAULT].frame, 8 * RATE)
@@ -74,8 +76,8 @@ def plain(build: Build) -> Separate:
     return separated
 
 
-def consistent(bases: int = 0, demix: Demix = ip1, start: int = 0) -> Separate:
-    """Consistent ILRMA after `start` iterations of AuxIVA; 0 bases are as many as the kind of sound gets."""
+def consistent(bases: int = 0, demix: Demix = ip1, start: Opening = cold) -> Separate:
+    """Consistent ILRMA; 0 bases are as many as the kind of sound gets."""
 
     def separated(X: np.ndarray, usual: int, iterations: int, seed: int) -> np.ndarray:
         n_fft = 2 * (X.shape[-2] - 1)
@@ -91,7 +93,7 @@ def after_iva(first: int, bases: int = 0, look: bool = True) -> Separate:
     def separated(X: np.ndarray, usual: int, iterations: int, seed: int) -> np.ndarray:
         mixture, k = bins_first(torch.from_numpy(X)), bases or usual
         n_fft = 2 * (X.shape[-2] - 1)
-        method = consistent_ilrma(Stft(n_fft, n_fft // 4), k, start=0) if look else ilrma(k)
+        method = consistent_ilrma(Stft(n_fft, n_fft // 4), k, start=cold) if look else ilrma(k, start=cold)
         start = _stepped(auxiva(Gauss()), mixture, None, first, seed)
         state = method.init(mixture, seed)._replace(p=start.p)
         return method.estimate(mixture, _stepped(method, mixture, state, iterations - first, seed)).numpy()
@@ -119,24 +121,24 @@ def front_door(x: np.ndarray, bases: int, iterations: int, seed: int) -> np.ndar
 def usual(seeds: int) -> tuple[Entry, ...]:
     return (
         Entry("otowake auxiva", 50, 1, plain(lambda k, n: auxiva())),
-        Entry("otowake ilrma", 100, seeds, plain(lambda k, n: ilrma(k))),
+        Entry("otowake ilrma", 100, seeds, plain(lambda k, n: ilrma(k, start=cold))),
     )
 
 
 def family(seeds: int) -> tuple[Entry, ...]:
     start = {
-        "iss1": lambda k, n: ilrma(k, demix=iss1),
-        "ip2": lambda k, n: ilrma(k, demix=ip2),
-        "ipa": lambda k, n: ilrma(k, demix=ipa),
-        "t:1000": lambda k, n: ilrma(k, StudentT(1000)),
-        "t:30": lambda k, n: ilrma(k, StudentT(30)),
-        "t:5": lambda k, n: ilrma(k, StudentT(5)),
-        "ggd:1.5": lambda k, n: ilrma(k, GGD(1.5)),
-        "ggd:1.9": lambda k, n: ilrma(k, GGD(1.9)),
-        "ggd:1": lambda k, n: ilrma(k, GGD(1)),
-        "domain 1": lambda k, n: ilrma(k, domain=1),
-        "partitioned": lambda k, n: ilrma(shared=n * k),
-        "partitioned 5n": lambda k, n: ilrma(shared=5 * n),
+        "iss1": lambda k, n: ilrma(k, demix=iss1, start=cold),
+        "ip2": lambda k, n: ilrma(k, demix=ip2, start=cold),
+        "ipa": lambda k, n: ilrma(k, demix=ipa, start=cold),
+        "t:1000": lambda k, n: ilrma(k, StudentT(1000), start=cold),
+        "t:30": lambda k, n: ilrma(k, StudentT(30), start=cold),
+        "t:5": lambda k, n: ilrma(k, StudentT(5), start=cold),
+        "ggd:1.5": lambda k, n: ilrma(k, GGD(1.5), start=cold),
+        "ggd:1.9": lambda k, n: ilrma(k, GGD(1.9), start=cold),
+        "ggd:1": lambda k, n: ilrma(k, GGD(1), start=cold),
+        "domain 1": lambda k, n: ilrma(k, domain=1, start=cold),
+        "partitioned": lambda k, n: ilrma(shared=n * k, start=cold),
+        "partitioned 5n": lambda k, n: ilrma(shared=5 * n, start=cold),
     }
     ivas = (
         Entry("otowake auxiva gauss", 50, 1, plain(lambda k, n: auxiva(Gauss()))),

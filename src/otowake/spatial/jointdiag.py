@@ -69,7 +69,7 @@ class JointDiag:
 
     @property
     def proved(self) -> bool:
-        return self.density.low <= -0.5  # as for Determined
+        return self.density.low < -0.5  # as for Determined
 
     def __post_init__(self) -> None:
         check_relevance("JointDiag", self.relevance)

@@ -3,7 +3,7 @@
 Known    R_nf: covariances of the sources, of unit mean eigenvalue
 Cost     sum_nmf [ log g_nm + q_m^H R_n q_m / g_nm ] - 2 N sum_f log|det Q_f|:   0 where Q makes each R_n diagonal
 Updates  g_nm = q_m^H R_n q_m,  its mean over f where g is the same in all bins
-         Q_f <- demix of the columns of the R_n's roots, taken for frames, with weights 1 / g_nm
+         Q_f <- demix of the columns of the R_n's roots, taken for frames, with weights M / g_nm (M N frames)
 
 Source   Pham 2001 (the cost).  Ours: its descent by the updates of demixing matrices.
 """
@@ -65,7 +65,7 @@ def diagonalised(
     eye = torch.eye(m, dtype=L.dtype, device=L.device)
     Q = eye.expand(*L.shape[:-3], m, m)
     for _ in range(STEPS):
-        weights = torch.repeat_interleave(1 / G.movedim(-1, -3).mT, m, -1).expand_as(columns.real)
+        weights = torch.repeat_interleave(m / G.movedim(-1, -3).mT, m, -1).expand_as(columns.real)
         Q = torch.where(known.live[..., None, None], demix(columns, Q, weights), eye)
         kept = abs2(Q.unsqueeze(-3) @ L).sum(-1).movedim(-2, -3)  # *b n f m
         G = kept if G.shape[-2] > 1 else kept.mean(-2, keepdim=True)
