@@ -40,10 +40,10 @@ STEPS = 30
 """Iterations of the first model."""
 FEW = 2
 """Its bases a source."""
-SHORTER = 4
-"""How often the frames of masks go into those of the mixture ..."""
+SHORTER, CROWDED = 4, 2
+"""How often the frames of masks go into those of the mixture; where sources outnumber microphones these are shorter."""
 SHORTEST = 256
-"""... but for frames of fewer samples than this."""
+"""Samples of the shortest frame that is made shorter still."""
 
 
 class Beginning(NamedTuple):
@@ -110,16 +110,17 @@ class Masked:
 
     def _images(self, X: Mixture, seed: int) -> Images:
         """Of all sources, in the frames of X."""
-        x, m, short = self.stft.inverse(X), X.shape[-3], shorter(self.stft)
+        x, m = self.stft.inverse(X), X.shape[-3]
+        short = shorter(self.stft, CROWDED if self.sources > m else SHORTER)
         Z = bins_first(short.forward(x))
         method = aligned(AngularMixture(self.sources or m))
         state = last(until(iterate(method, Z, seed=seed), steps=method.length + STEPS)).state
         return self.stft.forward(short.inverse(method.images(Z, state, range(m)), x.shape[-1]))
 
 
-def shorter(stft: Stft) -> Stft:
+def shorter(stft: Stft, times: int = SHORTER) -> Stft:
     """The transform of the masks: speech and music overlap least in frames of 0.05 to 0.1 s."""
-    n_fft = max(min(stft.n_fft, SHORTEST), stft.n_fft // SHORTER)
+    n_fft = max(min(stft.n_fft, SHORTEST), stft.n_fft // times)
     n_fft -= n_fft % 2
     return Stft(n_fft, max(1, n_fft // 4))
 

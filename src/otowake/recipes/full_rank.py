@@ -23,9 +23,10 @@ _SEKIGUCHI = (
 
 @listed(
     "Sources that overlap in every channel: one matrix a bin makes the covariances of all of them diagonal.",
-    "reverberation, and more or fewer sources than microphones; fastmnmf2 comes first",
+    "reverberation; with more sources than microphones the fast one, mnmf the better one",
     _SEKIGUCHI,
     takes="any",
+    crowded=0.128,
 )
 def fastmnmf(
     sources: int = 2,
@@ -54,9 +55,10 @@ def fastmnmf(
 
 @listed(
     "FastMNMF whose sources share the channels in the same way in all bins.",
-    "reverberation, and more or fewer sources than microphones",
+    "reverberation, with as many microphones as sources or more; not with fewer",
     _SEKIGUCHI,
     takes="any",
+    crowded=0.128,
 )
 def fastmnmf2(
     sources: int = 2,
@@ -85,11 +87,12 @@ def fastmnmf2(
 
 @listed(
     "Each source has a free covariance in every bin: the most general model of sources that overlap.",
-    "diffuse or moving-about sounds; many times slower than fastmnmf2, which comes first",
+    "more talkers than microphones, where it is the best here; slow",
     "H. Sawada, H. Kameoka, S. Araki, N. Ueda, Multichannel extensions of non-negative matrix factorization with "
     "complex-valued data, 2013",
     takes="any",
     iterations=60,
+    crowded=0.128,
 )
 def mnmf(
     sources: int = 2,

@@ -23,6 +23,7 @@ class Recipe:
         takes: "one" channel, as many channels as sources ("square"), "more" channels than sources, or "any" numbers.
         iterations: how many are usual.
         frame: seconds of the STFT's usual frame (experiments/quality).
+        crowded: the same where there are more sources than microphones, None if it does not matter.
     """
 
     name: str
@@ -33,6 +34,11 @@ class Recipe:
     takes: Takes = "square"
     iterations: int = 100
     frame: float = 0.25
+    crowded: float | None = None
+
+    def frame_for(self, sources: int, microphones: int) -> float:
+        """Seconds."""
+        return self.crowded if self.crowded and sources > microphones else self.frame
 
 
 RECIPES: dict[str, Recipe] = {}
@@ -46,12 +52,13 @@ def listed(
     takes: Takes = "square",
     iterations: int = 100,
     frame: float = 0.25,
+    crowded: float | None = None,
 ) -> Callable[[Callable[..., Method]], Callable[..., Method]]:
     """Puts a function that makes a method into `RECIPES`, under its own name."""
 
     def added(build: Callable[..., Method]) -> Callable[..., Method]:
         name = build.__name__
-        RECIPES[name] = Recipe(name, build, summary, good_for, citation, takes, iterations, frame)
+        RECIPES[name] = Recipe(name, build, summary, good_for, citation, takes, iterations, frame, crowded)
         return build
 
     return added

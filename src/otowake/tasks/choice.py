@@ -23,6 +23,9 @@ DEFAULT = "consistent_ilrma"
 SHORTEST = 256
 """Samples of the shortest frame that is taken unasked."""
 
+PATIENCE = 120.0
+"""Seconds of recording that MNMF is taken for unasked: it computes some three seconds for each of them."""
+
 STRONG = 0.5
 """Seconds of reverberation: at 0.6 every method has lost half of its decibels of speech (experiments/auto)."""
 
@@ -92,9 +95,16 @@ class Choice(NamedTuple):
 
 RULES = (
     Rule(
+        lambda it: it.sources > it.microphones and it.seconds <= PATIENCE,
+        "mnmf",
+        "{it.sources} sources are more than {it.microphones} microphones: covariances of full rank that begin with "
+        "masks, the best measured there",
+    ),
+    Rule(
         lambda it: it.sources > it.microphones,
         "cacgmm",
-        "{it.sources} sources are more than {it.microphones} microphones: masks by direction, the best measured there",
+        "{it.sources} sources are more than {it.microphones} microphones, and {it.seconds:.0f} s are long for mnmf: masks "
+        "by direction",
     ),
     Rule(
         lambda it: it.room is not None and it.room.seconds >= STRONG,

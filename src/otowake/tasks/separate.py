@@ -116,7 +116,8 @@ def separate(
     choice = choose(method, samples, rate, sources)
     chosen = choice.recipe
     check_sources(chosen, sources)
-    transform = as_stft(stft) or default_stft(rate, chosen.frame, samples.shape[-1])
+    seconds = chosen.frame_for(sources or 0, samples.shape[-2])
+    transform = as_stft(stft) or default_stft(rate, seconds, samples.shape[-1])
     check_length(samples, transform)
     check_fits(chosen, samples, sources, transform)
     order = _reference_first(samples.shape[-2], reference)
