@@ -33,13 +33,14 @@ PAIRS += [(LONG, f"otowake ilrma {kind}", LONG, f"ssspy ilrma {kind}") for kind 
 PAIRS += [(USED, DEFAULT, LONG, f"{who} auxiva") for who in ("otowake", "pra", "ssspy")]
 GUIDE = (
     ("otowake.separate, nothing named", USED, DEFAULT),
-    ("consistent_ilrma, 10 bases for music, STFT 8192/2048", "8192/2048", "otowake consistent cold"),
-    ("consistent_ilrma, 10 bases for music, start 30", LONG, "otowake consistent"),
-    ("ilrma, 10 bases for music", LONG, "otowake ilrma"),
+    ("the same without masks, start=cold", USED, "otowake default cold"),
+    ("consistent_ilrma, start=cold, 10 bases for music, STFT 8192/2048", "8192/2048", "otowake consistent cold"),
+    ("consistent_ilrma, start=auxiva, 10 bases for music", LONG, "otowake consistent"),
+    ("ilrma, start=cold, 10 bases for music", LONG, "otowake ilrma"),
     ("auxiva", LONG, "otowake auxiva"),
     ("auxiva, density gauss", LONG, "otowake auxiva gauss"),
-    ("consistent_ilrma, STFT 2048/512", SHORT, "otowake consistent"),
-    ("ilrma, STFT 2048/512", SHORT, "otowake ilrma"),
+    ("consistent_ilrma, start=auxiva, STFT 2048/512", SHORT, "otowake consistent"),
+    ("ilrma, start=cold, STFT 2048/512", SHORT, "otowake ilrma"),
     ("auxiva, STFT 2048/512", SHORT, "otowake auxiva"),
     ("pyroomacoustics ILRMA", LONG, "pra ilrma"),
     ("ssspy ILRMA", LONG, "ssspy ilrma"),
@@ -59,7 +60,7 @@ def versus() -> str:
 
 
 def _steps(key: Key) -> int:
-    if key[1] in (DEFAULT, "otowake consistent"):
+    if key[1] in (DEFAULT, f"{DEFAULT} cold", "otowake consistent"):
         return 60
     return 50 if "auxiva" in key[1] else 100
 

@@ -105,6 +105,9 @@ class Masked:
     def __call__(self, X: Mixture, seed: int) -> Directions:
         self.stft.check(X)
         C = covariance(X)
+        if X.shape[-3] == 1:  # one channel has no directions
+            one = torch.ones_like(C)
+            return Directions(torch.stack([one] * max(self.sources, 1), -3), C, full_rank_bins(C))
         R = [blurred(balanced(covariance(image))) for image in self._images(X, seed).unbind(-4)]
         return Directions(torch.stack(R, -3), C, full_rank_bins(C))
 

@@ -103,8 +103,8 @@ RULES = (
     Rule(
         lambda it: it.sources > it.microphones,
         "cacgmm",
-        "{it.sources} sources are more than {it.microphones} microphones, and {it.seconds:.0f} s are long for mnmf: masks "
-        "by direction",
+        "{it.sources} sources are more than {it.microphones} microphones, {it.seconds:.0f} s are long for mnmf: "
+        "masks by direction",
     ),
     Rule(
         lambda it: it.room is not None and it.room.seconds >= STRONG,
