@@ -1,4 +1,4 @@
-"""Three sounds from two microphones by masks, and a talker in noise that comes from everywhere."""
+"""Three sounds from two microphones by masks and by MNMF, and a talker in noise that comes from everywhere."""
 
 from pathlib import Path
 
@@ -48,12 +48,14 @@ def three(out: Path) -> list[list[str]]:
     room = Room(linear(2, 0.08, centre), around(centre, (40.0, 140.0, 90.0), 1.2, 0.1), SIZE, rt60=0.15)
     scene = simulate([talker(1), talker(2), read(MUSIC / "piano.flac")], RATE, room)
     x, truth = scene.mixture, scene.images[:, 0]
-    found = {name: otowake.separate(x, RATE, name, sources=3) for name in ("cacgmm", "cgmm", "fastmnmf2")}
+    found = {name: otowake.separate(x, RATE, name, sources=3) for name in ("cacgmm", "fastmnmf", "mnmf")}
     scores = {name: otowake.evaluate(truth, np.asarray(one.sources), x[0]) for name, one in found.items()}
-    order, best = scores["cacgmm"].permutation, found["cacgmm"]
-    masks(out / "masks.png", x[0], np.asarray(best.masks)[order], best.transform, RATE, names=NAMES)
+    told, best = found["cacgmm"], np.asarray(found["mnmf"].sources)[scores["mnmf"].permutation]
+    masks(
+        out / "masks.png", x[0], np.asarray(told.masks)[scores["cacgmm"].permutation], told.transform, RATE, names=NAMES
+    )
     smaller(out / "masks.png")
-    heard(out, {"three": x[0], **dict(zip(("woman", "man", "piano"), np.asarray(best.sources)[order]))})
+    heard(out, {"three": x[0], **dict(zip(("woman", "man", "piano"), best))})
     rows = [["", *NAMES], ["the mixture", *decibels(scores["cacgmm"].mixture.sdr)]]
     return rows + [[f"`{name}`", *decibels(score.sdr)] for name, score in scores.items()]
 
