@@ -87,7 +87,7 @@ def two_step(b: Beginning) -> Method:
 
 def masks(b: Beginning) -> Method:
     """A mixture of directions first."""
-    return Started(b.method, Masked(b.joint.sources if b.joint else 0, b.stft), settle=STEPS)
+    return Started(b.method, Masked(b.joint.sources if b.joint else 0, b.stft, STEPS), settle=STEPS)
 
 
 @dataclass(frozen=True)
@@ -97,10 +97,12 @@ class Masked:
     Args:
         sources: how many; 0: as many as microphones.
         stft: the transform that made X.
+        steps: iterations, after those in which bins are alone.
     """
 
     sources: int
     stft: Stft
+    steps: int = STEPS
 
     def __call__(self, X: Mixture, seed: int) -> Directions:
         self.stft.check(X)
@@ -117,7 +119,7 @@ class Masked:
         short = shorter(self.stft, CROWDED if self.sources > m else SHORTER)
         Z = bins_first(short.forward(x))
         method = aligned(AngularMixture(self.sources or m))
-        state = last(until(iterate(method, Z, seed=seed), steps=method.length + STEPS)).state
+        state = last(until(iterate(method, Z, seed=seed), steps=method.length + self.steps)).state
         return self.stft.forward(short.inverse(method.images(Z, state, range(m)), x.shape[-1]))
 
 

@@ -120,7 +120,8 @@ _BY_NAME: dict[str, dict[str, Any]] = {
 }
 _ALWAYS: dict[str, Any] = {"sources": 2, "stft": STFT, "warm": 5, "align": 4}
 _MICS = {"one": 1, "square": 3, "more": 4, "any": 3}
-opening.STEPS = 3
+_FEW = 3
+"""Steps of openings: the laws do not need good ones."""
 
 
 def _recipes() -> dict[str, Case]:
@@ -159,7 +160,9 @@ def _pairings() -> dict[str, Case]:
     }
 
 
+_usual, opening.STEPS = opening.STEPS, _FEW
 RECIPE_CASES = _recipes()
+opening.STEPS = _usual
 PAIRINGS = _pairings()
 PLAIN = {name: case for name, case in RECIPE_CASES.items() if name in RECIPES}
 """Recipes as they are, for laws that do not depend on the parts."""

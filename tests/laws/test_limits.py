@@ -12,6 +12,7 @@ from otowake.core.separator import Separator
 from otowake.core.wrap import Warm
 from otowake.divergence.beta import Beta
 from otowake.divergence.density import GGD, Cauchy, Gauss, Laplace, Pooled, StudentT, tempered
+from otowake.opening import cold
 from otowake.recipes import ilrma
 from otowake.source.nmf import Nmf
 from otowake.source.partitioned import Partitioned, PartitionedState
@@ -205,7 +206,7 @@ def test_tails_grow_from_gauss_to_the_density(density, vr):
 @pytest.mark.parametrize("density", [StudentT(1.0), GGD(1.0), GGD(4.0)])
 def test_a_tempered_run_ends_in_the_density_and_is_the_same_in_two_parts(density):
     X = mixture(52, 2, frames=40)
-    method = ilrma(density=density, warm=3, temper=4)
+    method = ilrma(density=density, warm=3, temper=4, start=cold)
     assert isinstance(method, Warm)
     assert method.length == 7
     s = ran(method, X, 5)

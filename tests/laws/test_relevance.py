@@ -11,8 +11,9 @@ from otowake.core.errors import OtowakeError
 from otowake.core.separator import Separator
 from otowake.source.nmf import Nmf
 from otowake.spatial.fullrank import FullRank
-from otowake.spatial.jointdiag import JointDiag, all_bins
+from otowake.spatial.jointdiag import JointDiag
 from otowake.spatial.relevance import Held, relevance_cost, slopes
+from otowake.spatial.shares import all_bins
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 N, M, WEIGHT = 4, 3, 7.0

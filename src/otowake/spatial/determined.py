@@ -70,7 +70,7 @@ class Determined:
 
     def begun(self, p: DeterminedState | Directions) -> DeterminedState:
         """Of demixing matrices as they are, or those that make known covariances nearly diagonal."""
-        return DeterminedState(diagonalised(p, ip1)[0], p.C, p.live) if isinstance(p, Directions) else p
+        return DeterminedState(diagonalised(p)[0], p.C, p.live) if isinstance(p, Directions) else p
 
     def observe(self, X: Mixture, p: DeterminedState) -> Power:
         return demixed_power(X, p.W)

@@ -89,7 +89,7 @@ class FullRank:
     def begun(self, p: DeterminedState | JointDiagState | Directions) -> FullRankState:
         """Of covariances that are known, or those of a jointly diagonalisable model: S = Q^-1 diag(g) Q^-H."""
         if isinstance(p, Directions):
-            return FullRankState(widened(p.R.movedim(-3, -4)), p.C, p.live)
+            return FullRankState(widened(p.R.movedim(-3, -4)).contiguous(), p.C, p.live)
         p = JointDiag(self.sources).begun(p)
         A = torch.linalg.inv_ex(p.Q).inverse.unsqueeze(-4)
         return FullRankState(widened((A * p.G.unsqueeze(-2)) @ A.mH), p.C, p.live)

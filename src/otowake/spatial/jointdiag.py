@@ -91,7 +91,7 @@ class JointDiag:
             return p
         e = p.C.real.new_full((*p.C.shape[:-3], p.C.shape[-1], 1, 1), variance_floor(p.C))
         if isinstance(p, Directions):
-            return JointDiagState(*diagonalised(p, self.demix, self.shares), e, p.C, p.live)
+            return JointDiagState(*diagonalised(p, self.shares), e, p.C, p.live)
         return JointDiagState(p.W, self.shares(p.C, self.sources), e, p.C, p.live)
 
     def observe(self, X: Mixture, p: JointDiagState) -> Power:

@@ -3,9 +3,9 @@
 Known    R_nf: covariances of the sources, of unit mean eigenvalue
 Cost     sum_nmf [ log g_nm + q_m^H R_n q_m / g_nm ] - 2 N sum_f log|det Q_f|:   0 where Q makes each R_n diagonal
 Updates  g_nm = q_m^H R_n q_m,  its mean over f where g is the same in all bins
-         Q_f <- demix of the columns of the R_n's roots, taken for frames, with weights M / g_nm (M N frames)
+         Q_f <- IP1 of the columns of the R_n's roots, taken for frames, with weights M / g_nm (M N frames)
 
-Source   Pham 2001 (the cost).  Ours: its descent by the updates of demixing matrices.
+Source   Pham 2001 (the cost).  Ours: its descent by iterative projection.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from torch import Tensor
 from otowake.core.types import Covariance, Covariances, Live
 from otowake.linalg.safe import loaded
 from otowake.ops import abs2
-from otowake.spatial.demix.update import Demix
+from otowake.spatial.demix.ip import ip1
 
 ELSEWHERE = 0.05
 """How much of a source starts in channels that are another's."""
@@ -52,7 +52,7 @@ def each_bin(C: Covariance, n: int) -> Shares:
 
 
 def diagonalised(
-    known: Directions, demix: Demix, shares: Callable[[Covariance, int], Shares] = all_bins
+    known: Directions, shares: Callable[[Covariance, int], Shares] = all_bins
 ) -> tuple[Covariance, Shares]:
     """Q, and G: what Q makes of the covariances is nearly diagonal, and channel m is mostly of source m mod n.
 
@@ -66,7 +66,7 @@ def diagonalised(
     Q = eye.expand(*L.shape[:-3], m, m)
     for _ in range(STEPS):
         weights = torch.repeat_interleave(m / G.movedim(-1, -3).mT, m, -1).expand_as(columns.real)
-        Q = torch.where(known.live[..., None, None], demix(columns, Q, weights), eye)
+        Q = torch.where(known.live[..., None, None], ip1(columns, Q, weights), eye)
         kept = abs2(Q.unsqueeze(-3) @ L).sum(-1).movedim(-2, -3)  # *b n f m
         G = kept if G.shape[-2] > 1 else kept.mean(-2, keepdim=True)
-    return Q, G
+    return Q.contiguous(), G.contiguous()

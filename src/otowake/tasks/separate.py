@@ -129,7 +129,7 @@ def separate(
     run = watched(built, X, seed, total, watch, "separating", seeds)
     out, rest = _sounds(built, X, run.state, ready, transform, samples, reference, images)
     masks = _masks(built, X, run.state)
-    found = _found(out, samples) if values.get("relevance") else {}
+    loud = _found(out, samples) if values.get("relevance") else {}
     return Separation(
         sources=like(out, x),
         rest=None if rest is None else like(rest, x),
@@ -139,14 +139,7 @@ def separate(
         rate=rate,
         method=chosen.name,
         why=choice.why,
-        settings={
-            **values,
-            "seed": seed,
-            "seeds": seeds,
-            "stft": show(transform),
-            "reference": reference,
-            "device": where,
-        },
+        settings=dict(values, seed=seed, seeds=seeds, stft=show(transform), reference=reference, device=where),
         diagnostics={
             **choice.found,
             **ready.diagnostics,
@@ -154,7 +147,7 @@ def separate(
             **run.diagnostics(),
             **found,
         },
-        notes=[*ready.notes, *run.notes(), *_found_note(found)],
+        notes=[*ready.notes, *run.notes(), *_found_note(loud)],
         state=run.state,
         **run.told(began, run.costs[-1][0] * seeds),
     )
