@@ -5,7 +5,9 @@ auxiva     30 iterations of it; its W is the start
 ilrma      30 iterations of it with two bases a source; its W is the start
 two_step   30 iterations of the jointly diagonalisable model with two bases a source; then bases begin anew
 masks      a mixture of directions in frames a quarter as long, where sources overlap less; the covariances of its
-           images in the frames of X are the start, and 30 updates of the source model alone come before the first step
+           images in the frames of X are the start, and 30 updates of the source model alone come before the first step;
+           where sources do not outnumber microphones, models with shares or covariances of each bin's own begin after
+           60 iterations of the one whose shares are those of all bins (FastMNMF2), which begins so
 
 All openings are Gaussian or Laplace: densities with heavy tails come after them.
 
@@ -32,9 +34,9 @@ from otowake.source.flat import Flat
 from otowake.source.nmf import Nmf
 from otowake.spatial.demix import Demix
 from otowake.spatial.determined import Determined
-from otowake.spatial.jointdiag import JointDiag
+from otowake.spatial.jointdiag import JointDiag, JointDiagState
 from otowake.spatial.rank import covariance, full_rank_bins
-from otowake.spatial.shares import Directions
+from otowake.spatial.shares import Directions, all_bins
 
 STEPS = 30
 """Iterations of the first model."""
@@ -87,7 +89,11 @@ def two_step(b: Beginning) -> Method:
 
 def masks(b: Beginning) -> Method:
     """A mixture of directions first."""
-    return Started(b.method, Masked(b.joint.sources if b.joint else 0, b.stft, STEPS), settle=STEPS)
+    found = Masked(b.joint.sources if b.joint else 0, b.stft, STEPS)
+    if b.joint is None or getattr(b.method.spatial, "shares", None) is all_bins:
+        return Started(b.method, found, settle=STEPS)
+    tied = Separator(b.method.source, replace(b.joint, density=Gauss(), shares=all_bins))
+    return Started(b.method, Tied(found, After(Started(tied, found, settle=STEPS), 2 * STEPS)), settle=STEPS)
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,19 @@ class Masked:
         method = aligned(AngularMixture(self.sources or m))
         state = last(until(iterate(method, Z, seed=seed), steps=method.length + self.steps)).state
         return self.stft.forward(short.inverse(method.images(Z, state, range(m)), x.shape[-1]))
+
+
+@dataclass(frozen=True)
+class Tied:
+    """(X, seed) -> what `masked` finds, or, where sources do not outnumber microphones, what `then` makes of it."""
+
+    masked: Masked
+    then: After
+
+    def __call__(self, X: Mixture, seed: int) -> Directions | JointDiagState:
+        crowded = self.masked.sources > X.shape[-3]
+        found: Directions | JointDiagState = (self.masked if crowded else self.then)(X, seed)
+        return found
 
 
 def shorter(stft: Stft, times: int = SHORTER) -> Stft:

@@ -84,21 +84,6 @@ class Warm:
         return self.active(s).estimate(X, s.s)
 
 
-@dataclass(frozen=True)
-class After:
-    """Where `method` leaves its spatial model after some steps: a start of another one."""
-
-    method: Separator
-    steps: int = 30
-
-    def __post_init__(self) -> None:
-        if self.steps < 0:
-            raise OtowakeError(f"A start takes 0 iterations or more, got {self.steps}.")
-
-    def __call__(self, X: Mixture, seed: int) -> Any:
-        return last(until(iterate(self.method, X, seed=seed), steps=self.steps)).state.p
-
-
 @runtime_checkable
 class Startable(Protocol):
     """A spatial model that can begin where something else ends."""
@@ -151,6 +136,21 @@ class Started:
 
     def estimate(self, X: Mixture, s: SeparatorState) -> Spec:
         return self.method.estimate(X, s)
+
+
+@dataclass(frozen=True)
+class After:
+    """Where `method` leaves its spatial model after some steps: a start of another one."""
+
+    method: Separator | Started
+    steps: int = 30
+
+    def __post_init__(self) -> None:
+        if self.steps < 0:
+            raise OtowakeError(f"A start takes 0 iterations or more, got {self.steps}.")
+
+    def __call__(self, X: Mixture, seed: int) -> Any:
+        return last(until(iterate(self.method, X, seed=seed), steps=self.steps)).state.p
 
 
 Groups = tuple[int, ...]

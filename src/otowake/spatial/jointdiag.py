@@ -88,7 +88,7 @@ class JointDiag:
     def begun(self, p: DeterminedState | JointDiagState | Directions) -> JointDiagState:
         """On top of a demixing matrix, whose rows are those of Q, or of covariances, that Q makes nearly diagonal."""
         if isinstance(p, JointDiagState):
-            return p
+            return p._replace(G=p.G.expand_as(self.shares(p.C, self.sources)).clone())
         e = p.C.real.new_full((*p.C.shape[:-3], p.C.shape[-1], 1, 1), variance_floor(p.C))
         if isinstance(p, Directions):
             return JointDiagState(*diagonalised(p, self.shares), e, p.C, p.live)
