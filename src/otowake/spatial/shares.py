@@ -1,7 +1,7 @@
 """How much of each source each channel of Q x holds: where that begins, and Q and G for covariances that are known.
 
 Known    R_nf: covariances of the sources, of unit mean eigenvalue
-Cost     sum_nmf [ log g_nm + q_m^H R_n q_m / g_nm ] - 2 N sum_f log|det Q_f|:   0 where Q makes each R_n diagonal
+Cost     sum_nmf [ log g_nm + q_m^H R_n q_m / g_nm ] - 2 N sum_f log|det Q_f|:   least where Q makes all R_n diagonal
 Updates  g_nm = q_m^H R_n q_m,  its mean over f where g is the same in all bins
          Q_f <- IP1 of the columns of the R_n's roots, taken for frames, with weights M / g_nm (M N frames)
 
