@@ -136,13 +136,13 @@ class FullRank:
             Su = torch.einsum("...nfij,...jft->...nift", S, b.u)  # of all, so that digits do not depend on the choice
             parts.append(Su[..., mics, :, :] * some.unsqueeze(-3))
         heard, n = torch.cat(parts, -2), self.sources
-        floor = X[..., mics, :, :] - heard.sum(-4)  # e u
+        left = X[..., mics, :, :] - heard.sum(-4)  # e u
         return torch.where(
-            p.live[..., None, None, :, None], heard + shared_out(floor, n), shared_out(X[..., mics, :, :], n)
+            p.live[..., None, None, :, None], heard + shared_out(left, n), shared_out(X[..., mics, :, :], n)
         )
 
     def gauge(self, p: FullRankState) -> tuple[FullRankState, Gain]:
-        s = p.S.diagonal(dim1=-2, dim2=-1).real.sum(-1).mean(-1)[..., None, None]
+        s = _traces(p.S).mean(-2, keepdim=True)
         s = torch.where(s > 0, s, torch.ones_like(s))
         return p._replace(S=p.S / s[..., None]), s
 
