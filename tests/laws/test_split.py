@@ -97,10 +97,10 @@ def test_demixing_models(spatial):
 
 @pytest.mark.parametrize("relevance", [0.0, 0.1])
 @pytest.mark.parametrize("shares", [each_bin, all_bins])
-@pytest.mark.parametrize("name", [name for name, d in ALL_DENSITIES.items() if d.degree == 2])
+@pytest.mark.parametrize("name", [name for name, d in DENSITIES.items() if d.degree == 2])
 def test_sources_that_share_channels(name, shares, relevance):
     X, g = mixture(7, 2, sources=3), generator(7)
-    spatial = JointDiag(3, density=ALL_DENSITIES[name], shares=shares, relevance=relevance)
+    spatial = JointDiag(3, density=DENSITIES[name], shares=shares, relevance=relevance)
     p = spatial.init(X, 0)
     p = p._replace(Q=p.Q + 0.3 * normal(g, *p.Q.shape))
     split = spatial.split(spatial.observe(X, p), p)

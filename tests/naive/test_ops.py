@@ -76,6 +76,11 @@ def _demix(p: Problem) -> tuple[Tensor, ...]:
     return make.normal(p.mics, p.bins, p.frames), make.demixer(p.sources, p.mics)
 
 
+def _radius(p: Problem) -> tuple[Tensor, ...]:
+    make = Maker(p)
+    return make.normal(p.mics, p.bins, p.frames), make.normal(p.bins, p.sources, p.mics, p.mics)
+
+
 def _ip1(p: Problem) -> tuple[Tensor, ...]:
     make = Maker(p)
     Z = make.normal(p.bins, p.mics, p.mics, 3 * p.mics)
@@ -119,10 +124,34 @@ def _change(p: Problem) -> tuple[Tensor, ...]:
     return *_factored(p), torch.tensor([0.5], dtype=torch.float64)
 
 
+def _joint(p: Problem) -> tuple[Tensor, ...]:
+    _, B, H, e, slope = _ratio(p)
+    return Maker(p).positive(p.mics, p.bins, p.frames), B, H, e, *_shares(p), slope
+
+
+def _levels(p: Problem) -> tuple[Tensor, ...]:
+    make = Maker(p)
+    v, r = make.positive(p.mics, p.bins, p.frames), make.positive(p.sources, p.bins, p.frames)
+    return v, r, *_shares(p), make.slope()
+
+
+def _shares(p: Problem) -> tuple[Tensor, Tensor]:
+    make = Maker(p)
+    return make.positive(p.sources, p.bins if p.wide else 1, p.mics), make.positive(p.mics, 1, 1)
+
+
+def _full(p: Problem) -> tuple[Tensor, ...]:
+    make = Maker(p)
+    Z = make.normal(p.sources, p.bins, p.mics, p.mics)
+    r = make.positive(p.sources, p.bins if p.wide else 1, p.frames)
+    return make.normal(p.mics, p.bins, p.frames), Z @ Z.mH, r, make.positive(p.bins, 1), make.slope()
+
+
 ARGUMENTS: dict[str, Callable[[Problem], tuple[Tensor, ...]]] = {
     "weighted_covariance": _covariance,
     "demixed": _demix,
     "demixed_power": _demix,
+    "demixed_radius": _radius,
     "ip1_sweep": _ip1,
     "iss1_sweep": _iss1,
     "factor_ratio": _factor,
@@ -133,6 +162,12 @@ ARGUMENTS: dict[str, Callable[[Problem], tuple[Tensor, ...]]] = {
     "factored_activations": _factored,
     "bases_change": _change,
     "activations_change": _change,
+    "full_halves": _full,
+    "full_turned": _full,
+    "joint_bases": _joint,
+    "joint_activations": _joint,
+    "joint_shares": _levels,
+    "joint_weight": _levels,
 }
 SLOPED = [name for name in ARGUMENTS if ARGUMENTS[name](Problem())[-1].shape == (3,)]
 """Ops whose last argument is the slope."""
@@ -145,6 +180,7 @@ PROBLEMS = {
     "one-bin": Problem(bins=1),
     "one-of-all": Problem(mics=1, sources=1, bins=1, frames=1, bases=1),
     "more": Problem(mics=5, sources=5, bins=3, frames=37, bases=16),
+    "long": Problem(bins=2, frames=300),
     "batch": Problem(batch=(3,)),
     "batch-one": Problem(batch=(1,), wide=False),
     "batches": Problem(batch=(2, 3), wide=False),

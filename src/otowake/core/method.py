@@ -32,7 +32,7 @@ class Fused(NamedTuple):
 
 
 class Factored(NamedTuple):
-    """What an update of B or of H divides, where v is explained by the sum of all B H + e.
+    """What an update of B or of H divides, for r_n = B_n H_n + e_n of all sources that explain v together.
 
     halves: (B: *b n f k, H: *b n k t, e: *b n 1|f 1|t, whether of B) -> neg and pos of B, or of H;
     change: the same and a power x -> (neg / pos)^x.
@@ -53,7 +53,7 @@ class Split:
         fused: the same function in numbers, for kernels; None where it has no such form.
         entropic: None, or r -> w: a factor then moves by exp((sum neg - sum pos) / sum w), the limit that ratios have
             for costs made of r log r and r alone (`DualKl`).
-        factored: None, or short ways for sums of B H + e; only asked by who knows that it is one (`Observed`).
+        factored: None, or short ways for r = B H + e of all sources; only asked by who has that.
         summed: where the sources count by their sum only, the split gradient as a function of that; None elsewhere.
     """
 

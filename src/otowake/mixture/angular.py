@@ -31,7 +31,7 @@ from otowake.core.random import uniform
 from otowake.core.types import Cost, Covariances, Images, Mixture, Power, Spec
 from otowake.core.wrap import Warm
 from otowake.linalg.safe import balanced, isotropy, tiny
-from otowake.ops import abs2, demixed_power, weighted_covariance
+from otowake.ops import abs2, demixed_radius, weighted_covariance
 from otowake.signal.filters import Output, Shares, wiener
 from otowake.signal.permutation import align, ordered
 
@@ -155,12 +155,12 @@ class AngularMixture:
 
 
 def radii(X: Mixture, R: Covariances) -> Radii:
-    """q_nft = x^H R^-1 x + e |x|^2 / M tr R^-1, one source at a time."""
+    """q_nft = x^H R^-1 x + e |x|^2 / M tr R^-1."""
     L = torch.linalg.cholesky_ex(R).L
     eye = torch.eye(R.shape[-1], dtype=R.dtype, device=R.device).expand_as(R)
     W = torch.linalg.solve_triangular(L, eye, upper=False)
     trace = abs2(W).sum((-2, -1))
-    q = torch.stack([demixed_power(X, W[..., n, :, :]).sum(-3) for n in range(R.shape[-3])], -3)
+    q = demixed_radius(X, W)
     log_det = 2 * torch.log(L.diagonal(dim1=-2, dim2=-1).real).sum(-1)
     return Radii(q + isotropy(X) * heard(X)[1] * trace.mT.unsqueeze(-1), log_det, trace)
 

@@ -1,8 +1,10 @@
 """Operations with a definition in plain torch and, where there is one, a faster kernel of the same result."""
 
 from otowake.ops.covariance import weighted_covariance
-from otowake.ops.demix import abs2, demixed, demixed_power
+from otowake.ops.demix import abs2, demixed, demixed_power, demixed_radius
 from otowake.ops.factored import activations_change, bases_change, factored_activations, factored_bases
+from otowake.ops.full import full_halves, full_turned
+from otowake.ops.joint import joint_activations, joint_bases, joint_shares, joint_weight
 from otowake.ops.ratio import bases_ratio, factor_ratio, gains_ratio, raised, slope_weight
 from otowake.ops.registry import OPS, Op
 from otowake.ops.sweep import ip1_sweep, iss1_sweep
@@ -16,12 +18,19 @@ __all__ = [
     "bases_ratio",
     "demixed",
     "demixed_power",
+    "demixed_radius",
     "factor_ratio",
     "factored_activations",
     "factored_bases",
+    "full_halves",
+    "full_turned",
     "gains_ratio",
     "ip1_sweep",
     "iss1_sweep",
+    "joint_activations",
+    "joint_bases",
+    "joint_shares",
+    "joint_weight",
     "raised",
     "slope_weight",
     "weighted_covariance",

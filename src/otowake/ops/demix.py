@@ -1,5 +1,6 @@
-"""Demixing, y_ft = W_f x_ft, and the powers v = |y|^2."""
+"""Demixing, y_ft = W_f x_ft, the powers v = |y|^2, and |W_nf x_ft|^2 of matrices of each source."""
 
+import torch
 from torch import Tensor
 
 from otowake.ops.registry import Op
@@ -24,3 +25,11 @@ def power_definition(X: Tensor, W: Tensor) -> Tensor:
 
 demixed_power = Op("demixed_power", power_definition, "demix", "(Tensor X, Tensor W) -> Tensor")
 """(X: *b m f t, W: *b f n m) -> v = |W X|^2: *b n f t, without forming W X."""
+
+
+def radius_definition(X: Tensor, W: Tensor) -> Tensor:
+    return torch.stack([power_definition(X, one).sum(-3) for one in W.unbind(-3)], -3)
+
+
+demixed_radius = Op("demixed_radius", radius_definition, "demix", "(Tensor X, Tensor W) -> Tensor")
+"""(X: *b m f t, W: *b f n m m) -> q_n = |W_n X|^2 over microphones: *b n f t."""

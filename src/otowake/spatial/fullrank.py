@@ -14,7 +14,7 @@ R is formed for some bins at a time.  Bins that cannot be demixed keep their S a
 Source   Sawada, Kameoka, Araki, Ueda 2013; Duong, Vincent, Gribonval 2010 (the model)
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,11 +24,12 @@ from torch import Tensor
 
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Split, SplitGradient
-from otowake.core.types import Cost, Covariance, Covariances, Gain, Images, Live, Mixture, Power
+from otowake.core.types import Cost, Covariance, Gain, Images, Live, Mixture, Power
 from otowake.divergence.density import Density, Gauss
-from otowake.linalg.hermitian import inverse_and_logdet, riccati
+from otowake.linalg.hermitian import riccati
 from otowake.linalg.safe import mean_eigenvalue, tiny, variance_floor, widened
 from otowake.ops import abs2
+from otowake.ops.full import full_halves, full_turned, solved
 from otowake.spatial.determined import DeterminedState
 from otowake.spatial.jointdiag import JointDiag, JointDiagState
 from otowake.spatial.projection import shared_out
@@ -45,15 +46,6 @@ class FullRankState(NamedTuple):
     S: Spread
     C: Covariance
     live: Live
-
-
-class Block(NamedTuple):
-    """Some bins: u = R^-1 x *b m f t;  V = R^-1 *b m m f t;  w = rho'(q) *b 1 f t;  cost: of each *b f."""
-
-    u: Mixture
-    V: Complex[Tensor, "*b m m f t"]
-    w: Power
-    cost: Float[Tensor, "*b f"]
 
 
 @dataclass(frozen=True)
@@ -103,27 +95,33 @@ class FullRank:
         return v.expand(*v.shape[:-3], self.sources, *v.shape[-2:])
 
     def split(self, o: Mixture, p: FullRankState) -> Split:
+        slope, e = self.density.slope(o, o.shape[-3]), floor(p.C)
+
         def at(r: Power) -> SplitGradient:
-            halves = [_heard(S, b) for S, _, b in self._blocks(o, p, r)]
-            neg, pos = (torch.cat(half, -2) for half in zip(*halves, strict=True))
+            neg, pos = full_halves(o, p.S, r, e, slope).unbind(-4)
             return SplitGradient(neg, pos + self._price(o, p, r) * _traces(p.S) if self.relevance else pos)
 
         return Split(at, (-1.0, 1.0))
 
     def update(self, X: Mixture, p: FullRankState, o: Mixture, r: Power) -> FullRankState:
-        price = self._price(X, p, r) if self.relevance else r.new_zeros(())
-        S = torch.cat([_turned(*block, price) for block in self._blocks(X, p, r)], -3)
+        slope = self.density.slope(X, X.shape[-3])
+        A, K = full_turned(X, p.S, r, floor(p.C), slope).unbind(-5)
+        if self.relevance:
+            total = (self._price(X, p, r) * r.expand(*r.shape[:-2], *X.shape[-2:])).sum(-1)
+            A = A + total[..., None, None] * torch.eye(X.shape[-3], dtype=X.dtype, device=X.device)
+        S = riccati(A, p.S @ K @ p.S, p.S)  # S A S = S_n K S_n
         return p._replace(S=torch.where(p.live[..., None, :, None, None], widened(S), p.S))
 
     def cost(self, X: Mixture, p: FullRankState, r: Power) -> Cost:
-        cost = torch.cat([b.cost for _, _, b in self._blocks(X, p, r)], -1).sum(-1)
+        each = [b.logs + self.density.rho(b.q, X.shape[-3]) for b in solved(X, p.S, r, floor(p.C))]
+        cost = torch.cat(each, -2).sum((-2, -1))
         return cost + relevance_cost(self._held(X, p, r)) if self.relevance else cost
 
     def _held(self, X: Mixture, p: FullRankState, r: Power) -> Held:
         """Powers of sources in all microphones, and of the recording."""
         f, t = X.shape[-2:]
         N = (r.expand(*r.shape[:-2], f, t) * _traces(p.S)).sum((-2, -1))
-        D = t * (_traces(p.C).squeeze(-1) + X.shape[-3] * floor(p.C)).sum(-1)
+        D = t * (_traces(p.C) + X.shape[-3] * floor(p.C)).sum((-2, -1))
         return Held(N.unsqueeze(-1), D[..., None, None], self.relevance * f * t)
 
     def _price(self, X: Mixture, p: FullRankState, r: Power) -> Float[Tensor, "*b n 1 1"]:
@@ -132,9 +130,9 @@ class FullRank:
 
     def images(self, X: Mixture, p: FullRankState, r: Power, microphones: Sequence[int]) -> Images:
         mics, parts = list(microphones), []
-        for S, some, b in self._blocks(X, p, r):
-            Su = torch.einsum("...nfij,...jft->...nift", S, b.u)  # of all, so that digits do not depend on the choice
-            parts.append(Su[..., mics, :, :] * some.unsqueeze(-3))
+        for b in solved(X, p.S, r, floor(p.C)):
+            Su = torch.einsum("...nfij,...jft->...nift", b.S, b.u)  # of all, so that digits do not depend on the choice
+            parts.append(Su[..., mics, :, :] * b.r.unsqueeze(-3))
         heard, n = torch.cat(parts, -2), self.sources
         left = X[..., mics, :, :] - heard.sum(-4)  # e u
         return torch.where(
@@ -146,28 +144,6 @@ class FullRank:
         s = torch.where(s > 0, s, torch.ones_like(s))
         return p._replace(S=p.S / s[..., None]), s
 
-    def _blocks(self, X: Mixture, p: FullRankState, r: Power) -> Iterator[tuple[Spread, Power, Block]]:
-        """(S, r, what follows from them) of some bins at a time: R is M times as large as X."""
-        m, f, _ = X.shape[-3:]
-        r = r.expand(*r.shape[:-2], *X.shape[-2:])
-        size = max(1, f // (4 * m))
-        e = floor(p.C)
-        for first in range(0, f, size):
-            some = slice(first, first + size)
-            S, part = p.S[..., some, :, :], r[..., some, :]
-            yield S, part, self._solved(X[..., some, :], S, part, e[..., some])
-
-    def _solved(self, x: Mixture, S: Spread, r: Power, e: Float[Tensor, "*b f"]) -> Block:
-        m = x.shape[-3]
-        R = torch.einsum("...nfij,...nft->...ijft", S, r.to(S.dtype))
-        eye = torch.eye(m, dtype=R.dtype, device=R.device)[..., None, None]
-        R = R + e[..., None, None, :, None] * eye
-        V, logs = inverse_and_logdet(R)
-        u = torch.einsum("...ijft,...jft->...ift", V, x)
-        q = (x.conj() * u).sum(-3).real.clamp_min(0)
-        cost = (logs + self.density.rho(q, m)).sum(-1)
-        return Block(u, V, self.density.drho(q, m).unsqueeze(-3), cost)
-
 
 def mean_power(C: Covariance) -> Float[Tensor, "*b"]:
     """Of all bins and microphones; 1 for silence, and where its floor would be no number any more."""
@@ -175,25 +151,10 @@ def mean_power(C: Covariance) -> Float[Tensor, "*b"]:
     return torch.where(power * variance_floor(C) > tiny(power), power, torch.ones_like(power))
 
 
-def floor(C: Covariance) -> Float[Tensor, "*b f"]:
+def floor(C: Covariance) -> Float[Tensor, "*b f 1"]:
     """e: in units of the recording's power, and of that of bins that are louder."""
-    return variance_floor(C) * torch.maximum(mean_eigenvalue(C), mean_power(C).unsqueeze(-1))
-
-
-def _heard(S: Spread, b: Block) -> tuple[Power, Power]:
-    """(rho'(q) u^H S_n u, tr(R^-1 S_n)) of each source."""
-    Su = torch.einsum("...nfij,...jft->...nift", S, b.u)
-    neg = b.w * (b.u.conj().unsqueeze(-4) * Su).real.sum(-3)
-    return neg.clamp_min(0), torch.einsum("...nfij,...jift->...nft", S, b.V).real.clamp_min(0)
+    return variance_floor(C) * torch.maximum(mean_eigenvalue(C), mean_power(C).unsqueeze(-1)).unsqueeze(-1)
 
 
 def _traces(S: Complex[Tensor, "*b f m m"]) -> Float[Tensor, "*b f 1"]:
     return S.diagonal(dim1=-2, dim2=-1).real.sum(-1, keepdim=True)
-
-
-def _turned(S: Spread, r: Power, b: Block, price: Float[Tensor, "..."]) -> Covariances:
-    """S A S = S_n K S_n for S."""
-    A = torch.einsum("...nft,...ijft->...nfij", r.to(b.V.dtype), b.V)
-    A = A + (price * r).sum(-1)[..., None, None] * torch.eye(A.shape[-1], dtype=A.dtype, device=A.device)
-    K = torch.einsum("...nft,...ift,...jft->...nfij", (r * b.w).to(b.u.dtype), b.u, b.u.conj())
-    return riccati(A, S @ K @ S, S)

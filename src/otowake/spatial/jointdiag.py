@@ -30,6 +30,7 @@ from otowake.core.types import Cost, Covariance, Gain, Images, Live, Mixture, Po
 from otowake.divergence.density import Density, Gauss
 from otowake.linalg.safe import divide, rooted, variance_floor
 from otowake.ops import demixed, demixed_power
+from otowake.ops.joint import channels, heard, joint_shares, joint_weight, jointly
 from otowake.spatial.demix.ip import ip1
 from otowake.spatial.demix.update import Demix, degree
 from otowake.spatial.determined import DeterminedState
@@ -75,9 +76,10 @@ class JointDiag:
         check_relevance("JointDiag", self.relevance)
         if self.sources < 1:
             raise OtowakeError(f"JointDiag: at least one source is needed, got {self.sources}.")
-        if self.density.degree > 2 or degree(self.demix) > 2:
+        if self.density.degree > 2 or self.density.axes or degree(self.demix) > 2:
             raise OtowakeError(
-                f"{self.density} cannot be used where sources overlap in a channel; use shape 2 or less."
+                f"{self.density} cannot be used where sources overlap in a channel; use gauss, t, laplace, cauchy or "
+                "ggd of shape 2 or less."
             )
 
     def init(self, X: Mixture, seed: int) -> JointDiagState:
@@ -99,38 +101,33 @@ class JointDiag:
 
     def power(self, o: Power, p: JointDiagState) -> Power:
         """What the channels of each source have, weighted by its shares in them."""
-        return _heard(divide(p.G, p.G.sum(-1, keepdim=True)), o)
+        return heard(divide(p.G, p.G.sum(-1, keepdim=True)), o)
 
     def split(self, o: Power, p: JointDiagState) -> Split:
-        one = self._at(o, p)
+        one = self.density.split(o)
 
         def at(r: Power) -> SplitGradient:
-            halves = [_heard(p.G, half) for half in one(r)]
+            halves = [heard(p.G, half) for half in one(channels(r, p.G, p.e).expand_as(o))]
             if self.relevance:
                 own = (_heard_alone(p.G, half) for half in slopes(self._held(o, p, r)))
                 halves = [half + more for half, more in zip(halves, own, strict=True)]
             return SplitGradient(*halves)
 
-        return Split(at, self._powers)
+        return Split(at, self._powers, factored=None if self.relevance else jointly(o, p.G, p.e, self.density.slope(o)))
 
     def update(self, X: Mixture, p: JointDiagState, o: Power, r: Power) -> JointDiagState:
         p = self._shares_updated(p, o, r)
-        Q = self.demix(X, p.Q, self.density.weight(o, channels(p, r)))
+        Q = self.demix(X, p.Q, joint_weight(o, r, p.G, p.e, self.density.slope(o)))
         return p._replace(Q=torch.where(p.live[..., None, None], Q, p.Q))
 
     def _shares_updated(self, p: JointDiagState, o: Power, r: Power) -> JointDiagState:
-        neg, pos = (_summed(half, r, p.G.shape[-2]) for half in self._at(o, p)(r))
+        neg, pos = joint_shares(o, r, p.G, p.e, self.density.slope(o)).unbind(-4)
         if self.relevance:
             total = _over_time(o, r, p.G.shape[-2])
             less, more = slopes(self._held(o, p, r))
             neg, pos = neg + total * less.unsqueeze(-2), pos + total * more.unsqueeze(-2)
         low, high = self._powers
         return p._replace(G=p.G * rooted(divide(neg, pos), 1 / (high - low)))
-
-    def _at(self, o: Power, p: JointDiagState) -> Callable[[Power], SplitGradient]:
-        """r -> the density's split gradient at the channels' scales."""
-        one = self.density.split(o)
-        return lambda r: one(channels(p, r).expand_as(o))
 
     @property
     def _powers(self) -> tuple[float, float]:
@@ -146,14 +143,14 @@ class JointDiag:
 
     def cost(self, X: Mixture, p: JointDiagState, r: Power) -> Cost:
         log_det = torch.linalg.slogdet(p.Q).logabsdet.sum(-1)
-        cost = self.density.cost(self.observe(X, p), channels(p, r)) - 2 * X.shape[-1] * log_det
+        cost = self.density.cost(self.observe(X, p), channels(r, p.G, p.e)) - 2 * X.shape[-1] * log_det
         return cost + relevance_cost(self._held(X, p, r)) if self.relevance else cost
 
     def images(self, X: Mixture, p: JointDiagState, r: Power, microphones: Sequence[int]) -> Images:
         mics = list(microphones)
         A = torch.linalg.inv_ex(p.Q).inverse[..., mics, :]
-        n, U = p.G.shape[-3], demixed(X, p.Q) / channels(p, r)
-        parts = [U * (_share(p.G, k) * r[..., k : k + 1, :, :] + p.e / n) for k in range(n)]
+        n, U = p.G.shape[-3], demixed(X, p.Q) / channels(r, p.G, p.e)
+        parts = [U * (channels(r[..., k : k + 1, :, :], p.G[..., k : k + 1, :, :], p.e / n)) for k in range(n)]
         heard = torch.stack([demixed(part, A) for part in parts], -4)
         return torch.where(p.live[..., None, None, :, None], heard, shared_out(X[..., mics, :, :], n))
 
@@ -166,33 +163,9 @@ class JointDiag:
         return p._replace(Q=Q, G=G / s, e=p.e / d[..., None, None]), s
 
 
-def channels(p: JointDiagState, r: Power) -> Power:
-    """Y_m = sum_n r_n g_nm + e_m: *b m f t."""
-    Y = p.e
-    for k in range(p.G.shape[-3]):
-        Y = Y + _share(p.G, k) * r[..., k : k + 1, :, :]
-    return Y
-
-
-def _share(G: Shares, k: int) -> Float[Tensor, "*b m #f 1"]:
-    """Of source k in each channel."""
-    return G[..., k, :, :].mT.unsqueeze(-1)
-
-
-def _heard(G: Shares, half: Power) -> Power:
-    """sum_m g_nm x_m: *b n f t from *b m f t."""
-    return torch.stack([(_share(G, k) * half).sum(-3) for k in range(G.shape[-3])], -3)
-
-
 def _heard_alone(G: Shares, half: Float[Tensor, "*b #n m"]) -> Float[Tensor, "*b n #f 1"]:
     """sum_m g_nm x_nm."""
     return (G * half.unsqueeze(-2)).sum(-1, keepdim=True)
-
-
-def _summed(half: Power, r: Power, bins: int) -> Shares:
-    """sum_t r_n x_m, and over f where G has one number for all bins."""
-    sums = torch.stack([(r[..., k : k + 1, :, :] * half).sum(-1).mT for k in range(r.shape[-3])], -3)
-    return sums if bins > 1 else sums.sum(-2, keepdim=True)
 
 
 def _over_time(o: Mixture | Power, r: Power, bins: int) -> Float[Tensor, "*b n #f 1"]:
