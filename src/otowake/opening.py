@@ -16,7 +16,7 @@ Source     Sekiguchi et al. 2020 (a start from ILRMA; two steps).  Ours: masks b
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -29,6 +29,7 @@ from otowake.core.wrap import After, Started
 from otowake.divergence.density import Gauss, Laplace, Pooled
 from otowake.linalg.safe import balanced, blurred
 from otowake.mixture import AngularMixture, aligned
+from otowake.proximal import Proximal
 from otowake.signal.stft import Stft, bins_first
 from otowake.source.flat import Flat
 from otowake.source.nmf import Nmf
@@ -51,11 +52,11 @@ SHORTEST = 256
 class Beginning(NamedTuple):
     """What openings are made of.
 
-    method: the separator that begins;  demix: the update of W or Q;  stft: the transform that made X;
+    method: the method that begins;  demix: the update of W or Q;  stft: the transform that made X;
     joint: the jointly diagonalisable model that is a step on the way, None where sources do not overlap.
     """
 
-    method: Separator
+    method: Separator | Proximal
     demix: Demix
     stft: Stft
     joint: JointDiag | None = None
@@ -72,28 +73,36 @@ def cold(b: Beginning) -> Method:
 
 def auxiva(b: Beginning) -> Method:
     """Independence first."""
-    return Started(b.method, After(Separator(Flat(), Determined(b.demix, Pooled(Laplace()))), STEPS))
+    return _begun(b, After(Separator(Flat(), Determined(b.demix, Pooled(Laplace()))), STEPS))
 
 
 def ilrma(b: Beginning) -> Method:
     """ILRMA first: as many sources as microphones, whatever comes then."""
-    return Started(b.method, After(Separator(Nmf(FEW), Determined(b.demix)), STEPS))
+    return _begun(b, After(Separator(Nmf(FEW), Determined(b.demix)), STEPS))
 
 
 def two_step(b: Beginning) -> Method:
     """The jointly diagonalisable model with few bases first."""
     if b.joint is None:
         raise OtowakeError("start=two-step is for models of full rank (fastmnmf, mnmf); take masks, auxiva or cold.")
-    return Started(b.method, After(Separator(Nmf(FEW), replace(b.joint, density=Gauss())), STEPS))
+    return _begun(b, After(Separator(Nmf(FEW), replace(b.joint, density=Gauss())), STEPS))
 
 
 def masks(b: Beginning) -> Method:
     """A mixture of directions first."""
     found = Masked(b.joint.sources if b.joint else 0, b.stft, STEPS)
-    if b.joint is None or getattr(b.method.spatial, "shares", None) is all_bins:
-        return Started(b.method, found, settle=STEPS)
-    tied = Separator(b.method.source, replace(b.joint, density=Gauss(), shares=all_bins))
-    return Started(b.method, Tied(found, After(Started(tied, found, settle=STEPS), 2 * STEPS)), settle=STEPS)
+    method, joint = b.method, b.joint
+    if joint is None or isinstance(method, Proximal) or getattr(method.spatial, "shares", None) is all_bins:
+        return _begun(b, found, settle=STEPS)
+    tied = Separator(method.source, replace(joint, density=Gauss(), shares=all_bins))
+    return _begun(b, Tied(found, After(Started(tied, found, settle=STEPS), 2 * STEPS)), settle=STEPS)
+
+
+def _begun(b: Beginning, first: Callable[[Mixture, int], Any], settle: int = 0) -> Method:
+    """The method that begins with what `first` finds; source models, where there are any, settle on it."""
+    if isinstance(b.method, Proximal):
+        return replace(b.method, first=first)
+    return Started(b.method, first, settle)
 
 
 @dataclass(frozen=True)

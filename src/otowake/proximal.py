@@ -7,6 +7,7 @@ Pds      W~ <- prox_a( W - a sum_q D_q X^H ),  Z_q = D_q + (2 W~ - W) X,  D~_q <
          then W, D go a part of the way (`relax`) to W~, D~
 Admm     W <- [ (V - U) + sum_q (Z_q - D_q) X^H ] / (1 + penalties)
          V <- prox_{1/rho}(W + U),  Z_q <- shrink_q(W X + D_q);   U <- U + W - V,  D_q <- D_q + W X - Z_q
+Start    W = I, or that of another method, its rows of the length of those of I
 Rest     primal and dual residual, relative to what they compare: both are 0 where the method comes to rest
 Images   by projection back, as of all demixing here
 
@@ -29,8 +30,10 @@ from otowake.core.types import Cost, Covariance, Demixer, Images, Live, Mixture,
 from otowake.linalg.safe import divide, tiny
 from otowake.ops import demixed
 from otowake.source.shrink import Group, Priced, Shrinks, norm
+from otowake.spatial.determined import Determined, DeterminedState
 from otowake.spatial.projection import projected_images
 from otowake.spatial.rank import covariance, full_rank_bins
+from otowake.spatial.shares import Directions
 
 Duals = Complex[Tensor, "*b q n f t"]
 Shrunk = Callable[[Duals, float], Duals]
@@ -136,11 +139,13 @@ class Proximal:
         shrinks: penalties, masks or both, and all count: `Group()`, `Sparse()`, `LowRank()`, `Harmonic()`, `Mask(of)`.
         splitting: `Pds()` or `Admm()`.
         tolerance: at rest when both residuals are below; 0 never stops.
+        first: (X, seed) -> where demixing begins, as `Determined.begun` takes it; None: nowhere special.
     """
 
     shrinks: Shrinks = (Group(),)
     splitting: Splitting = Pds()
     tolerance: float = 1e-3
+    first: Callable[[Mixture, int], DeterminedState | Directions] | None = None
     proved = False
 
     def __post_init__(self) -> None:
@@ -166,7 +171,11 @@ class Proximal:
         live = full_rank_bins(C)
         Q = whitening(C * X.shape[-1], live)
         W = torch.eye(X.shape[-3], dtype=X.dtype, device=X.device).expand_as(C).clone()
-        Y = _white(X, Q, live)  # W Q X
+        if self.first is not None:
+            found = Determined().begun(self.first(X, seed)).W @ torch.linalg.inv_ex(Q).inverse
+            found = found / norm(found, (-1,)).unsqueeze(-1)
+            W = torch.where(live[..., None, None], found, W)
+        Y = demixed(_white(X, Q, live), W)
         p = self.splitting.begin(W, Y, len(self.shrinks))
         return ProximalState(p, Q, live, self._prices(Y, live), X.real.new_ones((*X.shape[:-3], 2)))
 

@@ -162,16 +162,24 @@ def consistent_ilrma(
     "trying other ideas of what a source is: group is independent vector analysis, low-rank and harmonic have no other",
     "K. Yatabe, D. Kitamura, Determined blind source separation via proximal splitting algorithm, 2018",
 )
-def pds(source: Shrinks = (Group(),), splitting: Splitting = Pds(), tolerance: float = 1e-3) -> Method:  # noqa: B008
+def pds(
+    source: Shrinks = (Group(),),  # noqa: B008
+    splitting: Splitting = Pds(),  # noqa: B008
+    tolerance: float = 1e-3,
+    start: Opening = masks,
+    stft: Stft = Stft(),  # noqa: B008
+) -> Method:
     """Plug-and-play demixing.
 
     Args:
         source: what sources are like: group (all bins of a frame together), low-rank, harmonic, sparse (which alone
-            leaves open which bin belongs to whom), or a sum such as group+sparse.
+            leaves open which bin belongs to whom), or a sum such as group+harmonic.
         splitting: how the problem is split: pds, pds:RELAX (above 0, below 2) or admm, admm:RHO.
         tolerance: it stops where both residuals are below; 0 never does.
+        start: masks (of directions, in shorter frames), auxiva or ilrma (30 iterations), or cold.
+        stft: the transform of the recording.
     """
-    return Proximal(source, splitting, tolerance)
+    return start(Beginning(Proximal(source, splitting, tolerance), ip1, stft))
 
 
 @listed(
@@ -180,11 +188,11 @@ def pds(source: Shrinks = (Group(),), splitting: Splitting = Pds(), tolerance: f
     "K. Yatabe, D. Kitamura, Determined BSS based on time-frequency masking and its application to harmonic vector "
     "analysis, 2021",
 )
-def hva(kappa: int = 1, splitting: Splitting = Pds(), tolerance: float = 1e-3) -> Method:  # noqa: B008
+def hva(kappa: int = 0, splitting: Splitting = Pds(), tolerance: float = 1e-3) -> Method:  # noqa: B008
     """Harmonic vector analysis.
 
     Args:
-        kappa: how often small cepstra are made smaller.
+        kappa: how often small cepstra are made smaller still; the paper's is 1.
         splitting: how the problem is split: pds, pds:RELAX (up to 1 with masks) or admm, admm:RHO.
         tolerance: it stops where both residuals are below; 0 never does.
     """

@@ -8,7 +8,7 @@ Harmonic   harmonic vector analysis: of the log spectrum's cepstrum keep what st
            v = exp(2 (xi + mu)),   M = (v / sum_n v)^gamma
 
 Source     Yatabe & Kitamura 2021 (harmonic vector analysis); Yatabe & Kitamura 2019 (masks in place of
-           proximal operators).  |nu| in place of nu, which is the same up to 1: docs/papers/pds.md.
+           proximal operators).  |nu| in place of nu, which is the same up to 1; kappa and eps: docs/papers/hva.md.
 """
 
 import math
@@ -69,14 +69,14 @@ class Harmonic:
     """Spectra with harmonics: the mask of harmonic vector analysis.
 
     Args:
-        kappa: how often the cosine is taken: the more, the more is small cepstra's loss.
+        kappa: how often the cosine is taken: the more, the more is small cepstra's loss; the paper's is 1.
         gamma: how far the mask goes; None: 1 over the number of sources.
         eps: what is added to amplitudes before their logarithm, the mixture's mean power being 1.
     """
 
-    kappa: int = 1
+    kappa: int = 0
     gamma: float | None = None
-    eps: float = 1e-3
+    eps: float = 1e-2
 
     def __post_init__(self) -> None:
         if not 0 <= self.kappa <= 10 or not self.eps > 0 or not (self.gamma is None or self.gamma > 0):
