@@ -1,7 +1,7 @@
 """Each bin of each frame to one source, by its direction."""
 
 from otowake.core.method import Method
-from otowake.mixture import AngularMixture, Weights, aligned, per_bin, per_frame
+from otowake.mixture import ALIGN, AngularMixture, Weights, aligned, per_bin, per_frame
 from otowake.recipes.recipe import listed
 from otowake.signal.filters import Output, wiener
 
@@ -19,7 +19,7 @@ def cacgmm(
     sources: int = 2,
     weights: Weights = per_frame,
     output: Output = wiener,
-    align: int = 20,
+    align: int = ALIGN,
     prior: float = 0.0,
 ) -> Method:
     """Mixture of complex angular central Gaussians.
@@ -48,7 +48,7 @@ def cgmm(
     sources: int = 2,
     weights: Weights = per_frame,
     output: Output = wiener,
-    align: int = 20,
+    align: int = ALIGN,
     prior: float = 1.0,
 ) -> Method:
     """Mixture of complex Gaussians.
