@@ -10,7 +10,7 @@ import typer
 from otowake.cli.arguments import Json, Plots, Seed, Verbose
 from otowake.cli.host import prepare_process
 from otowake.cli.interrupt import interruptible
-from otowake.cli.jobs import Outcome, each, planned, say_what_happens, told
+from otowake.cli.jobs import Outcome, each, planned, say_what_happens, told, whole
 from otowake.cli.learn import loaded
 from otowake.core.errors import OtowakeError
 
@@ -76,7 +76,7 @@ def extend(
     def compute(recording: "Recording", watch: "Watch") -> Outcome:
         return _computed(recording, known, watch, options, plots)
 
-    told(*each(jobs, compute, plots=plots, bar=sys.stderr.isatty() and not verbose), as_json, "extended")
+    told(*each(jobs, whole(compute, plots=plots, bar=sys.stderr.isatty() and not verbose)), as_json, "extended")
 
 
 def _taken(examples: Sequence[Path], count: int, rate: int | None, stft: str | None) -> "Bases":

@@ -10,7 +10,7 @@ import typer
 from otowake.cli.arguments import Device, Json, Plots, Seed, Seeds, Verbose, Where
 from otowake.cli.host import prepare_process
 from otowake.cli.interrupt import interruptible
-from otowake.cli.jobs import Outcome, each, planned, say_what_happens, told
+from otowake.cli.jobs import Outcome, each, planned, say_what_happens, told, whole
 from otowake.cli.learn import learned, loaded
 from otowake.core.errors import OtowakeError
 
@@ -80,7 +80,7 @@ def extract(
     def compute(recording: "Recording", watch: "Watch") -> Outcome:
         return _computed(recording, known, watch, options)
 
-    told(*each(jobs, compute, plots=plots, bar=bar), as_json, "taken apart")
+    told(*each(jobs, whole(compute, plots=plots, bar=bar)), as_json, "taken apart")
 
 
 def _computed(recording: "Recording", known: "Bases", watch: "Watch", options: dict[str, Any]) -> Outcome:

@@ -92,15 +92,13 @@ def planned(groups: Sequence[tuple[Path, ...]], out: Path | None, ending: str, i
 # ---- one after the other -----------------------------------------------------------------------------------
 
 
-def each(
-    jobs: Sequence[Job], compute: "Callable[[Recording, Watch], Outcome]", *, plots: bool, bar: bool
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """The reports, and the sentences of what failed: one recording that fails does not stop the others."""
+def each(jobs: Sequence[Job], one: Callable[[Job], dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
+    """The reports of `one`, and the sentences of what failed: a recording that fails does not stop the others."""
     reports: list[dict[str, Any]] = []
     failures: list[str] = []
     for job in jobs:
         try:
-            reports.append(_one(job, compute, plots, bar))
+            reports.append(one(job))
         except OtowakeError as error:
             name = job.paths[0].name
             named = len(jobs) == 1 or name in str(error)
@@ -125,6 +123,13 @@ def followed(name: str, bar: bool, work: "Callable[[Watch], T]") -> T:
             return work(watch)
 
         return interruptible(inner)
+
+
+def whole(
+    compute: "Callable[[Recording, Watch], Outcome]", *, plots: bool, bar: bool
+) -> Callable[[Job], dict[str, Any]]:
+    """What `each` does with a recording that is computed in one piece."""
+    return lambda job: _one(job, compute, plots, bar)
 
 
 def _one(job: Job, compute: "Callable[[Recording, Watch], Outcome]", plots: bool, bar: bool) -> dict[str, Any]:

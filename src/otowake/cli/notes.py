@@ -10,7 +10,7 @@ import typer
 from otowake.cli.arguments import Frames, Plots, Verbose
 from otowake.cli.host import prepare_process
 from otowake.cli.instruments import instruments
-from otowake.cli.jobs import Outcome, each, finite, followed, planned, say_what_happens, told
+from otowake.cli.jobs import Outcome, each, finite, followed, planned, say_what_happens, told, whole
 from otowake.core.errors import OtowakeError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def notes(
         return
     inputs = [file, *wishes.examples, *wishes.bases, *([edits] if edits else [])]
     jobs = planned([(file,)], out, "edited", inputs)
-    told(*each(jobs, lambda x, watch: _computed(x, wishes, watch), plots=plots, bar=bar), as_json, "edited")
+    told(*each(jobs, whole(lambda x, watch: _computed(x, wishes, watch), plots=plots, bar=bar)), as_json, "edited")
 
 
 class Wishes(NamedTuple):

@@ -10,7 +10,7 @@ import typer
 
 from otowake.cli.arguments import Frames, Json, Seed, Verbose
 from otowake.cli.host import prepare_process
-from otowake.cli.jobs import Outcome, each, planned, say_what_happens, told
+from otowake.cli.jobs import Outcome, each, planned, say_what_happens, told, whole
 from otowake.core.errors import OtowakeError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def parts(
     def compute(recording: "Recording", watch: "Watch") -> Outcome:
         return _computed(recording, watch, options, plots)
 
-    told(*each(jobs, compute, plots=plots, bar=sys.stderr.isatty() and not verbose), as_json, "taken apart")
+    told(*each(jobs, whole(compute, plots=plots, bar=sys.stderr.isatty() and not verbose)), as_json, "taken apart")
 
 
 def _computed(recording: "Recording", watch: "Watch", options: dict[str, Any], plots: bool) -> Outcome:

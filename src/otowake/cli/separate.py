@@ -11,7 +11,7 @@ import typer
 from otowake.cli.arguments import Device, Json, Plots, Seed, Seeds, Verbose, Where
 from otowake.cli.host import prepare_process
 from otowake.cli.interrupt import interruptible
-from otowake.cli.jobs import PANELS, Outcome, each, planned, say_what_happens, told
+from otowake.cli.jobs import PANELS, Job, Outcome, each, planned, say_what_happens, told, whole
 from otowake.core.errors import OtowakeError
 
 if TYPE_CHECKING:
@@ -52,6 +52,10 @@ def separate(
         Images, typer.Option(help="Each source at the first microphone, or at all of them.")
     ] = Images.reference,
     stack: Annotated[bool, typer.Option("--stack", help="The files are one recording, one file a microphone.")] = False,
+    block: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="SECONDS", help="Of a block; 0: in one piece. [default: 20 of longer than 120 s]"),
+    ] = None,
     plots: Plots = True,
     device: Where = Device.cpu,
     as_json: Json = False,
@@ -68,6 +72,9 @@ def separate(
     The sounds keep the recording's rate, length and sample format. Where that would clip, and for MP3 and
     other lossy formats, they are 32-bit float WAV.
 
+    Recordings of more than two minutes are separated in blocks, in memory that does not grow with them, and
+    without pictures. Stopped at any moment, the same command goes on where it was.
+
     Example: otowake separate meeting.wav -o parts --method ilrma --set bases=4
     """
     say_what_happens(verbose)
@@ -83,7 +90,18 @@ def separate(
     def compute(recording: "Recording", watch: "Watch") -> Outcome:
         return _computed(recording, method, watch, options, plots)
 
-    told(*each(jobs, compute, plots=plots, bar=sys.stderr.isatty() and not verbose), as_json, "separated")
+    bar = sys.stderr.isatty() and not verbose
+    in_one = whole(compute, plots=plots, bar=bar)
+
+    def one(job: Job) -> dict[str, Any]:
+        from otowake.cli import long
+
+        source = long.heard(job.paths)
+        if not long.in_blocks(source, block):
+            return in_one(job)
+        return long.separated(job, long.plan(source, block, method, options), source, bar)
+
+    told(*each(jobs, one), as_json, "separated")
 
 
 def _computed(recording: "Recording", method: str, watch: "Watch", options: dict[str, Any], plots: bool) -> Outcome:

@@ -6,7 +6,7 @@ were beyond full scale; the file lands on the disk whole or not at all (`files.p
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from otowake.signal.intake import (
     silence,
 )
 
-__all__ = ["LIMITS", "Limits", "Recording", "Written", "decode", "fitting", "read", "stack", "write"]
+__all__ = ["LIMITS", "Limits", "Recording", "Written", "decode", "fitting", "read", "stack", "write", "write_parts"]
 
 PathLike = str | os.PathLike[str]
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
@@ -114,11 +114,27 @@ def write(path: PathLike, samples: np.ndarray, rate: int, *, subtype: str | None
     container = _container(target)
     subtype = subtype or _USUAL.get(target.suffix.lower(), "FLOAT")
     x = _checked(shown(target), samples, rate, subtype)
-    _check_fits(shown(target), x, container, subtype)
+    _check_fits(shown(target), x.shape, container, subtype)
     with atomic(target) as temporary:
-        clipped = _encode(temporary, x, int(rate), container, subtype, shown(target))
+        clipped = _encode(temporary, _blocks(x), x.shape, int(rate), container, subtype, shown(target))
         _forget_time(temporary)
     return Written(target, clipped, float(max(x.max(), -x.min())))
+
+
+def write_parts(
+    path: PathLike, parts: Iterable[np.ndarray], channels: int, samples: int, rate: int, *, subtype: str
+) -> None:
+    """Write a sound file of so many samples from parts laid end to end, (channels, any number) each.
+
+    One part is in memory at a time.  The rest is as in `write`, but nothing is looked at before it is encoded.
+    """
+    target = Path(path)
+    container, name = _container(target), shown(target)
+    _check_fits(name, (channels, samples), container, subtype)
+    blocks = (block for part in parts for block in _blocks(part))
+    with atomic(target) as temporary:
+        _encode(temporary, blocks, (channels, samples), int(rate), container, subtype, name)
+        _forget_time(temporary)
 
 
 def fitting(path: PathLike, subtype: str) -> str:
@@ -174,33 +190,41 @@ def _checked(name: str, samples: np.ndarray, rate: int, subtype: str) -> np.ndar
     return x
 
 
-def _check_fits(name: str, x: np.ndarray, container: str, subtype: str) -> None:
+def _check_fits(name: str, shape: tuple[int, ...], container: str, subtype: str) -> None:
     import soundfile
 
     fits = [s for s in _SUBTYPES if soundfile.check_format(container, s)]
     if subtype not in fits:
         raise OtowakeError(f"Cannot write {name}: {container} does not hold {subtype}; use {' or '.join(fits)}.")
     width = _BITS.get(subtype, 64 if subtype == "DOUBLE" else 32) / 8
-    if x.size * width > _MOST_BYTES.get(container, np.inf):
+    if shape[0] * shape[1] * width > _MOST_BYTES.get(container, np.inf):
         raise OtowakeError(f"Cannot write {name}: {container} ends at 4 GiB; use .w64, .rf64, .caf or .flac.")
 
 
-def _encode(path: Path, x: np.ndarray, rate: int, container: str, subtype: str, name: str) -> int:
-    """Encode x into the temporary file; how many samples had to be limited."""
+def _encode(
+    path: Path,
+    blocks: Iterable[np.ndarray],
+    shape: tuple[int, ...],
+    rate: int,
+    container: str,
+    subtype: str,
+    name: str,
+) -> int:
+    """Encode blocks (frames, channels) into the temporary file; how many samples had to be limited."""
     import soundfile
 
     clipped = 0
     where = os.fsencode(path)
     try:
-        with silence, soundfile.SoundFile(where, "w", rate, len(x), subtype, format=container) as file:
-            for part in _blocks(x):
+        with silence, soundfile.SoundFile(where, "w", rate, shape[0], subtype, format=container) as file:
+            for part in blocks:
                 frames, over = _stepped(part, subtype)
                 file.write(frames)
                 clipped += over
-        _check_whole(where, x.shape[1])
+        _check_whole(where, shape[1])
     except (soundfile.SoundFileError, AssertionError, ValueError) as error:
         _probe(path)
-        what = f"{len(x)} channels at {rate} Hz as {container} {subtype}"
+        what = f"{shape[0]} channels at {rate} Hz as {container} {subtype}"
         sentence = f"Cannot write {name}: the encoder does not take {what}; try .wav or another sample rate."
         raise OtowakeError(sentence) from error
     return clipped

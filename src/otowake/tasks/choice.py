@@ -43,12 +43,14 @@ class Scene:
         samples: *b channels samples.
         rate: samples a second.
         sources: how many were asked for, by default as many as microphones.
+        whole: seconds of the recording that these samples are a part of; None: they are all of it.
         room: its reverberation time, measured when a rule first looks at it; of a batch the first recording's.
     """
 
     samples: Tensor
     rate: int
     sources: int
+    whole: float | None = None
 
     @property
     def microphones(self) -> int:
@@ -56,7 +58,7 @@ class Scene:
 
     @property
     def seconds(self) -> float:
-        return self.samples.shape[-1] / self.rate
+        return self.samples.shape[-1] / self.rate if self.whole is None else self.whole
 
     @property
     def reduced(self) -> str:
@@ -121,14 +123,14 @@ RULES = (
 """In this order; the last one holds for everything."""
 
 
-def choose(method: str, samples: Tensor, rate: int, sources: int | None) -> Choice:
-    """The recipe for *b channels samples, named or found by `RULES`."""
+def choose(method: str, samples: Tensor, rate: int, sources: int | None, whole: float | None = None) -> Choice:
+    """The recipe for *b channels samples, or for `whole` seconds that begin with them, named or found by `RULES`."""
     channels = samples.shape[-2]
     if method != "auto":
         return Choice(_named(method, channels, sources), "it was asked for")
     if channels == 1:
         raise OtowakeError(f"The recording has one channel, and blind separation compares microphones; {_MONO}")
-    scene = Scene(samples, rate, sources or channels)
+    scene = Scene(samples, rate, sources or channels, whole)
     rule = next(rule for rule in RULES if rule.holds(scene))
     return Choice(recipe(rule.take), rule.why.format(it=scene), rule.settings, scene.found())
 
