@@ -78,7 +78,7 @@ def scene(channels=2, sources=2, seconds=5.0, rate=8_000):
 
 
 CASES = {
-    "stereo": (scene(), DEFAULT), "three of three": (scene(3, 3), DEFAULT), "four of eight": (scene(8, 4), DEFAULT),
+    "stereo": (scene(), DEFAULT), "three of three": (scene(3, 3), DEFAULT), "four of eight": (scene(8, 4), "fastmnmf2"),
     "three talkers, two microphones": (scene(2, 3), "mnmf"), "five talkers, four": (scene(4, 5), "mnmf"),
     "three talkers for minutes": (scene(2, 3, seconds=130.0, rate=1_000), "cacgmm"),
     "short": (scene(seconds=0.5), DEFAULT),

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import soundfile
-from kit import RATE, mixture, recording, stopped
+from kit import RATE, mixture, recording, refuses, stopped
 
 from otowake.cli import long
 from otowake.cli.main import main
@@ -169,8 +169,16 @@ def test_microphones_of_their_own_files(tmp_path):
     paths = [recording(tmp_path / f"m{c}.wav", x[c]) for c in range(2)]
     assert run("separate", "--stack", *paths, "-o", tmp_path / "out", *QUICK) == 0
     assert sums(tmp_path / "out", soundfile.read(paths[0], dtype="int16")[0].astype(int))
-    short = recording(tmp_path / "short.wav", x[1, :-9])
-    assert run("separate", "--stack", paths[0], short, "-o", tmp_path / "none", *QUICK) == 2
+
+
+@pytest.mark.parametrize(("x", "rate", "said"), [
+    (mixture(1, 3 * RATE - 9), RATE, "lengths"), (mixture(1, 9 * RATE + 9), RATE, "lengths"),
+    (mixture(1, 3 * RATE), 2 * RATE, f"{2 * RATE}"),
+])  # fmt: skip
+def test_files_that_are_not_of_one_recording(tmp_path, capsys, x, rate, said):
+    first = recording(tmp_path / "m0.wav", mixture(1, 3 * RATE))
+    other = recording(tmp_path / "m1.wav", x, rate=rate)
+    refuses(capsys, tmp_path, ("separate", "--stack", first, other, "-o", tmp_path / "out", *QUICK), said)
 
 
 def test_every_microphone_and_a_part_that_clips(tmp_path):

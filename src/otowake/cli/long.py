@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,18 +50,22 @@ class Input:
 
     def parts(self) -> Iterator[np.ndarray]:
         """(channels, samples) of all files side by side."""
-        for blocks in zip(*self.streams, strict=True):
-            if len({block.shape[-1] for block in blocks}) > 1:
-                raise AudioRefused("mismatch", "The files are of different lengths; one file a microphone fits.")
+        first = self.streams[0]
+        for other in self.streams:
+            if other.rate != first.rate:
+                what = f"{shown(first.path)} has {first.rate} Hz, {shown(other.path)} {other.rate}"
+                raise AudioRefused("mismatch", f"{what}; give files of one rate.")
+        for blocks in zip_longest(*self.streams, fillvalue=np.zeros((1, 0))):
+            for other, block in zip(self.streams, blocks, strict=True):
+                if block.shape[-1] != blocks[0].shape[-1]:
+                    what = f"{shown(first.path)} and {shown(other.path)} are of different lengths"
+                    raise AudioRefused("mismatch", f"{what}; give files of one recording.")
             yield np.concatenate(blocks)
 
 
 def heard(paths: Sequence[Path]) -> Input:
     """What the headers say.  Errors: as `read` and `stack`."""
     streams = tuple(stream(path) for path in paths)
-    rates = {one.rate for one in streams}
-    if len(rates) > 1:
-        raise AudioRefused("mismatch", f"The files have different rates ({', '.join(map(str, sorted(rates)))} Hz).")
     with opened(paths[0], LIMITS) as file:
         model = Recording(np.zeros((1, 0)), file.samplerate, (), file.subtype, file.format)
         return Input(streams, model, file.frames / file.samplerate)

@@ -24,7 +24,7 @@ SHORTEST = 256
 """Samples of the shortest frame that is taken unasked."""
 
 PATIENCE = 120.0
-"""Seconds of recording that MNMF is taken for unasked: it computes some three seconds for each of them."""
+"""Seconds of recording that MNMF is taken for unasked: it computes about a second for each of them."""
 
 STRONG = 0.5
 """Seconds of reverberation: at 0.6 every method has lost half of its decibels of speech (experiments/auto)."""
@@ -59,12 +59,6 @@ class Scene:
     @property
     def seconds(self) -> float:
         return self.samples.shape[-1] / self.rate if self.whole is None else self.whole
-
-    @property
-    def reduced(self) -> str:
-        """What `prepare` will do, for the sentence."""
-        fewer = self.sources < self.microphones
-        return f", after reducing {self.microphones} channels to {self.sources}" if fewer else ""
 
     @cached_property
     def room(self) -> Reverberation | None:
@@ -109,15 +103,21 @@ RULES = (
         "masks by direction",
     ),
     Rule(
+        lambda it: it.sources < it.microphones,
+        "fastmnmf2",
+        "{it.sources} sources are fewer than {it.microphones} microphones: sources of full rank, which use what every "
+        "microphone heard, the best measured there",
+    ),
+    Rule(
         lambda it: it.room is not None and it.room.seconds >= STRONG,
         DEFAULT,
         "{it.microphones} microphones in strong reverberation (about {it.room.seconds:.1f} s), where all methods lose: "
-        "the determined method with the best measured results{it.reduced}",
+        "the determined method with the best measured results",
     ),
     Rule(
         lambda it: True,
         DEFAULT,
-        "{it.microphones} microphones: the determined method with the best measured results{it.reduced}",
+        "{it.microphones} microphones: the determined method with the best measured results",
     ),
 )
 """In this order; the last one holds for everything."""
