@@ -4,7 +4,8 @@ A cell is a kind of recording: sounds, how many of them, how many microphones, t
 
     speech-2-200 ... music-4-office   the grid: as many microphones as sources, 8 s at 16 kHz
     fixture     2 talkers, 2 microphones, RT60 0.2 s          four    2 talkers, 4 microphones, RT60 0.3 s, 8 kHz, 10 s
-    under       3 talkers, 2 microphones, RT60 0.2 s
+    under       3 talkers, 2 microphones, RT60 0.2 s         office  2 talkers, 2 microphones, the measured office
+    three       3 talkers, 3 microphones, RT60 0.4 s         band    2 instruments, 2 microphones, RT60 0.2 s
 
 What mixture 3 of a cell is made of is drawn from the words "speech-2-200 3": other talkers, another place.  Images at
 microphone 1 have equal power; no noise.
@@ -74,6 +75,9 @@ FIGURES = (
     Cell("fixture", "speech", 2, 2, 0.2),
     Cell("under", "speech", 3, 2, 0.2),
     Cell("four", "speech", 2, 4, 0.3, 8000, 10.0),
+    Cell("office", "speech", 2, 2, None),
+    Cell("three", "speech", 3, 3, 0.4),
+    Cell("band", "music", 2, 2, 0.2),
 )
 CELLS = {cell.name: cell for cell in (*GRID, *FIGURES)}
 
