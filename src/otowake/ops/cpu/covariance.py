@@ -8,39 +8,39 @@ from torch import Tensor
 
 from otowake.ops.cpu.arrays import bins_first, flat, result
 from otowake.ops.cpu.compile import kernel
-from otowake.ops.cpu.demix import FRAMES, apart
 from otowake.ops.cpu.threads import over_bins
+
+_FRAMES = 512
+"""Whose sum is taken in the precision of the data."""
 
 
 @kernel
 def _covariance(X, phi, V, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    (_, M, T), N, zero = X.shape, len(phi), phi[0, 0, 0] - phi[0, 0, 0]
-    sums = np.empty((N, M, M), np.complex128)
+    (_, M, T), zero = X.shape, phi[0, 0, 0] - phi[0, 0, 0]
+    pre, pim = np.empty(T, phi.dtype), np.empty(T, phi.dtype)
     for f in range(lo, hi):
-        sums[:] = 0
-        for first in range(0, T, FRAMES):
-            width = min(FRAMES, T - first)
-            rows = np.empty((2, M + 1, width), phi.dtype)
-            re, im, pre, pim = rows[0], rows[1], rows[0, M], rows[1, M]
-            apart(X, f, first, re[:M], im[:M])
-            for i in range(M):
-                for j in range(i + 1):
-                    ar, ai, br, bi = re[i], im[i], re[j], im[j]
-                    for t in range(width):
-                        pre[t] = ar[t] * br[t] + ai[t] * bi[t]
-                        pim[t] = ai[t] * br[t] - ar[t] * bi[t]
-                    for n in range(N):
-                        a, b, w = zero, zero, phi[n, f if phi.shape[1] > 1 else 0, first : first + width]
-                        for t in range(width):
-                            a += w[t] * pre[t]
-                            b += w[t] * pim[t]
-                        sums[n, i, j] += complex(a, b)
-        for n in range(N):
-            for i in range(M):
-                for j in range(i + 1):
-                    z = sums[n, i, j] / T
-                    V[f, n, j, i] = np.conj(z)
-                    V[f, n, i, j] = z if i > j else complex(z.real, 0)
+        fw = f if phi.shape[1] > 1 else 0
+        for i in range(M):
+            for j in range(i + 1):
+                x, y = X[f, i], X[f, j]
+                for t in range(T):
+                    pre[t] = x[t].real * y[t].real + x[t].imag * y[t].imag
+                    pim[t] = x[t].imag * y[t].real - x[t].real * y[t].imag
+                for n in range(len(phi)):
+                    w, re, im = phi[n, fw], 0.0, 0.0
+                    for first in range(0, T, _FRAMES):
+                        some, p, q = (
+                            w[first : first + _FRAMES],
+                            pre[first : first + _FRAMES],
+                            pim[first : first + _FRAMES],
+                        )
+                        a, b = zero, zero
+                        for t in range(len(some)):
+                            a += some[t] * p[t]
+                            b += some[t] * q[t]
+                        re, im = re + a, im + b
+                    V[f, n, j, i] = complex(re / T, -im / T)
+                    V[f, n, i, j] = complex(re / T, im / T if i > j else 0.0)
 
 
 def weighted_covariance(X: Tensor, phi: Tensor) -> Tensor:
