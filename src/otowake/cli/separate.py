@@ -92,16 +92,17 @@ def separate(
 
     bar = sys.stderr.isatty() and not verbose
     in_one = whole(compute, plots=plots, bar=bar)
+    told(*each(jobs, lambda job: _separated(job, block, method, options, bar) or in_one(job)), as_json, "separated")
 
-    def one(job: Job) -> dict[str, Any]:
-        from otowake.cli import long
 
-        source = long.heard(job.paths)
-        if not long.in_blocks(source, block):
-            return in_one(job)
-        return long.separated(job, long.plan(source, block, method, options), source, bar)
+def _separated(job: Job, block: float | None, method: str, options: dict[str, Any], bar: bool) -> dict[str, Any] | None:
+    """The report of a recording that is separated in blocks; None of one that is not long enough for them."""
+    from otowake.cli import long
 
-    told(*each(jobs, one), as_json, "separated")
+    source = long.heard(job.paths)
+    if not long.in_blocks(source, block):
+        return None
+    return long.separated(job, long.plan(source, block, method, options), source, bar)
 
 
 def _computed(recording: "Recording", method: str, watch: "Watch", options: dict[str, Any], plots: bool) -> Outcome:
