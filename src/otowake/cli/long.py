@@ -19,7 +19,7 @@ import numpy as np
 
 from otowake.cli.forms import BITS, Form, forms
 from otowake.cli.interrupt import Stopped
-from otowake.cli.jobs import Job, finite, followed
+from otowake.cli.jobs import Job, finite, followed, log
 from otowake.cli.outputs import together
 from otowake.core.errors import AudioRefused, OtowakeError
 from otowake.core.files import shown, write_bytes
@@ -147,6 +147,7 @@ def separated(job: Job, plan: Plan, source: Input, bar: bool) -> dict[str, Any]:
                 kept.put(k, named.separated(part, sources, told))
             sources = sources or len(kept.get(k).sounds)
             ends.append(part.start + part.x.shape[-1])
+            log.info("block %d is done, %.1f minutes of sound", k + 1, ends[-1] / plan.rate / 60)
         return sources
 
     try:
