@@ -94,7 +94,7 @@ def online(a) -> Iterator[tuple[str, object]]:
     from otowake.online import Online
     from otowake.source.nmf import Nmf
     from otowake.spatial.observed import Observed
-    from otowake.tasks.long import MEMORY
+    from otowake.tasks.passes import MEMORY
 
     spatial = Observed(Beta(1.0), 1, power_of_v=1.0)
     s = None

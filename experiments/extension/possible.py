@@ -1,4 +1,6 @@
-"""How near the lost band of speech could come if parts of the truth were known; called by run.py --possible.
+"""How near the lost band of speech could come if parts of the truth were known.
+
+    python experiments/extension/possible.py [--audio FOLDER] [--results FILE] [--table]
 
 What is known of the band above 4 kHz, at a Hann window of 512/128 (that of the score):
     magnitudes    all of them, but not the phases
@@ -9,6 +11,7 @@ What is known of the band above 4 kHz, at a Hann window of 512/128 (that of the 
 Phases are those of the rectified low band and ten rounds, those of the noise for noise.
 """
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -100,3 +103,18 @@ def table(found: list[dict[str, Any]]) -> str:
         ours = np.array([one[name] for one in found]).mean(0)
         rows.append(run.row([words, run.three(ours), " / ".join(f"{q:.2f}" for q in ours / plain)]))
     return "\n".join(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--audio", type=Path, default=run.SHARED, help="the folder of recordings")
+    parser.add_argument("--results", type=Path, default=run.HERE / "results" / "possible.jsonl")
+    parser.add_argument("--table", action="store_true", help="print the table of what is there")
+    words = parser.parse_args()
+    if not words.table:
+        possible(words.results, words.audio)
+    print(table(run.read(words.results)))
+
+
+if __name__ == "__main__":
+    main()

@@ -31,6 +31,7 @@ from otowake.tasks import extend as task
 from otowake.tasks import lost, teach
 
 HERE = Path(__file__).resolve().parent
+SHARED = Path(os.environ.get("OTOWAKE_AUDIO", HERE.parents[2] / "shared" / "audio"))
 LOW, CUT = 8000, 4000
 FLOORS = (-60, -80, -100)  # dB of the truth's loudest bin
 INSTRUMENTS = ("bassoon", "cello", "clarinet", "flute", "harpsichord", "horn", "oboe", "piano", "trombone")
@@ -288,23 +289,13 @@ def compared(found: list[dict[str, Any]]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    shared = Path(os.environ.get("OTOWAKE_AUDIO", HERE.parents[2] / "shared" / "audio"))
-    parser.add_argument("--audio", type=Path, default=shared, help="the folder of recordings")
+    parser.add_argument("--audio", type=Path, default=SHARED, help="the folder of recordings")
     parser.add_argument("--results", type=Path, default=HERE / "results" / "full.jsonl")
     parser.add_argument("--variants", nargs="*", default=list(VARIANTS), help="by default all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="one recording of each kind")
     parser.add_argument("--table", action="store_true", help="print the table of what is there")
-    parser.add_argument("--possible", action="store_true", help="what speech comes to with parts of the truth")
     words = parser.parse_args()
-    if words.possible:
-        import possible  # it takes its scores from here
-
-        lines = words.results.with_name("possible.jsonl")
-        if not words.table:
-            possible.possible(lines, words.audio)
-        print(possible.table(read(lines)))
-        return
     if not words.table:
         run(words.results, words.audio, words.quick, words.variants, words.seed)
     print(table(read(words.results)))

@@ -160,7 +160,7 @@ def short(monkeypatch):
     """What is long, at the size of a test."""
     taught = sys.modules["otowake.tasks.learn"]
     monkeypatch.setattr(taught, "LONG", 30_000)
-    for module in (taught, sys.modules["otowake.tasks.long"]):
+    for module in (taught, sys.modules["otowake.tasks.passes"]):
         monkeypatch.setattr(module, "BLOCK", 16)
 
 

@@ -27,7 +27,7 @@ from otowake.tasks.bases import Bases
 from otowake.tasks.choice import default_stft
 from otowake.tasks.door import Run, Watch, as_stft, check_request, device_name, watched
 from otowake.tasks.examples import LONG, Sound, held, notes_on, sounds_of, together
-from otowake.tasks.long import BLOCK, Measured, Plan, learned
+from otowake.tasks.passes import BLOCK, Measured, Plan, learned
 
 BASES = 27
 ITERATIONS = 500
