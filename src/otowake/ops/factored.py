@@ -86,6 +86,12 @@ def general(at: Callable[[Tensor], Pair]) -> Factored:
         neg, pos = products(neg, pos, Bs, Hs, bases)
         return _apart(neg, H, bases), _apart(pos, H, bases)
 
+    return by(halves)
+
+
+def by(halves: Callable[[Tensor, Tensor, Tensor, bool], Pair]) -> Factored:
+    """Whose change is the halves' own quotient."""
+
     def change(B: Tensor, H: Tensor, e: Tensor, bases: bool, x: float) -> Tensor:
         return rooted(divide(*halves(B, H, e, bases)), x)
 

@@ -10,11 +10,9 @@ import torch
 from torch import Tensor
 
 from otowake.core.method import Factored
-from otowake.linalg.safe import divide, rooted
+from otowake.ops.factored import Pair, by
 from otowake.ops.ratio import POWERS, halves_of, weight_definition
 from otowake.ops.registry import Op
-
-Pair = tuple[Tensor, Tensor]
 
 
 def channels(r: Tensor, G: Tensor, d: Tensor) -> Tensor:
@@ -83,7 +81,4 @@ def jointly(v: Tensor, G: Tensor, d: Tensor, slope: Tensor) -> Factored:
         neg, pos = (joint_bases if bases else joint_activations)(v, B, H, e, G, d, slope).unbind(-3)
         return neg, pos
 
-    def change(B: Tensor, H: Tensor, e: Tensor, bases: bool, x: float) -> Tensor:
-        return rooted(divide(*halves(B, H, e, bases)), x)
-
-    return Factored(halves, change)
+    return by(halves)

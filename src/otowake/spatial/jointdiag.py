@@ -150,7 +150,7 @@ class JointDiag:
         mics = list(microphones)
         A = torch.linalg.inv_ex(p.Q).inverse[..., mics, :]
         n, U = p.G.shape[-3], demixed(X, p.Q) / channels(r, p.G, p.e)
-        parts = [U * (channels(r[..., k : k + 1, :, :], p.G[..., k : k + 1, :, :], p.e / n)) for k in range(n)]
+        parts = [U * channels(r[..., k : k + 1, :, :], p.G[..., k : k + 1, :, :], p.e / n) for k in range(n)]
         heard = torch.stack([demixed(part, A) for part in parts], -4)
         return torch.where(p.live[..., None, None, :, None], heard, shared_out(X[..., mics, :, :], n))
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from otowake.linalg.safe import tiny
 from otowake.ops.cpu.arrays import flat, scratch
 from otowake.ops.cpu.compile import kernel
+from otowake.ops.cpu.ratio import halved
 from otowake.ops.cpu.threads import in_threads
 
 _CACHED = 2**15
@@ -78,23 +79,8 @@ def _block(v, B, H, e, cost, r, neg):  # type: ignore[no-untyped-def]  # noqa: A
             for t in range(v.shape[1]):
                 r[i, t] *= neg[i, t]
                 neg[i, t] *= v[i, t]
-        elif g == 0:
-            for t in range(v.shape[1]):
-                p = one / r[i, t]
-                r[i, t] = p
-                neg[i, t] = c * v[i, t] * p * p
-        elif g == -one:
-            for t in range(v.shape[1]):
-                p = one / r[i, t]
-                q = v[i, t] * p
-                r[i, t] = p
-                neg[i, t] = c * q * p / (q + a)
         else:
-            for t in range(v.shape[1]):
-                p = one / r[i, t]
-                q = v[i, t] * p
-                r[i, t] = p
-                neg[i, t] = c * q * p / np.sqrt(q + a)
+            halved(v[i], cost, neg[i], r[i])
 
 
 @kernel

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from otowake.ops.cpu.arrays import flat
 from otowake.ops.cpu.compile import kernel
-from otowake.ops.cpu.ratio import halved, typed, weighted
+from otowake.ops.cpu.ratio import halved, modelled, typed, weighted
 from otowake.ops.cpu.threads import over_bins
 
 _FRAMES = 128
@@ -29,26 +29,16 @@ def _scaled(r, f, lo, G, m, d, pos):  # type: ignore[no-untyped-def]  # noqa: AN
 
 
 @kernel
-def _modelled(B, H, e, f, lo, r):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """The one row of r_n <- B_n H_n + e_n of bin f, frames from lo on."""
-    for n in range(B.shape[0]):
-        row, least = r[n, 0], e[n, f]
-        for t in range(len(row)):
-            row[t] = least
-        for k in range(B.shape[2]):
-            b, h = B[n, f, k], H[n, k, lo : lo + len(row)]
-            for t in range(len(row)):
-                row[t] += b * h[t]
-
-
-@kernel
-def _heard(v, r, G, d, cost, f, lo, x, y, neg, pos):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """neg_n and pos_n of bin f, frames from lo on; x and y are scratch."""
+def _heard(v, B, H, e, G, d, cost, f, lo, r, row, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """sums <- neg_n and pos_n of bin f, frames from lo on; r (sources, 1, frames) and row are scratch."""
+    g, x, y = G[f if len(G) > 1 else 0], row[0], row[1]
+    for n in range(r.shape[0]):
+        modelled(B[n, f], H[n], e[n, f], lo, r[n, 0])
     for m in range(v.shape[0]):
-        _scaled(r, 0, 0, G, m, d[m], y)
+        _scaled(r, 0, 0, g, m, d[m], y)
         halved(v[m, f, lo : lo + len(y)], cost, x, y)
         for n in range(r.shape[0]):
-            s, to_neg, to_pos = G[n, m], neg[n], pos[n]
+            s, to_neg, to_pos = g[n, m], sums[0, n], sums[1, n]
             if m == 0:
                 for t in range(len(y)):
                     to_neg[t] = s * x[t]
@@ -66,11 +56,9 @@ def _bases(v, B, H, e, G, d, cost, out, lo, hi):  # type: ignore[no-untyped-def]
     out[:, :, lo:hi] = zero
     for first in range(0, T, _FRAMES):
         width = min(_FRAMES, T - first)
-        r, sums, row = np.empty((N, 1, width), v.dtype), np.empty((2, N, width), v.dtype), np.empty((2, width), v.dtype)
+        r, row, sums = np.empty((N, 1, width), v.dtype), np.empty((2, width), v.dtype), np.empty((2, N, width), v.dtype)
         for f in range(lo, hi):
-            g = G[f if len(G) > 1 else 0]
-            _modelled(B, H, e, f, first, r)
-            _heard(v, r, g, d, cost, f, first, row[0], row[1], sums[0], sums[1])
+            _heard(v, B, H, e, G, d, cost, f, first, r, row, sums)
             for n in range(N):
                 neg, pos = sums[0, n], sums[1, n]
                 for k in range(K):
@@ -88,16 +76,14 @@ def _activations(v, B, H, e, G, d, cost, out, lo, hi):  # type: ignore[no-untype
     N, bins, K = B.shape
     for first in range(lo, hi, _FRAMES):
         width = min(_FRAMES, hi - first)
-        r, sums, row = np.empty((N, 1, width), v.dtype), np.empty((2, N, width), v.dtype), np.empty((2, width), v.dtype)
+        r, row, sums = np.empty((N, 1, width), v.dtype), np.empty((2, width), v.dtype), np.empty((2, N, width), v.dtype)
         all_bins = np.zeros((N, 2, K, width), v.dtype)
         for f in range(bins):
-            g = G[f if len(G) > 1 else 0]
-            _modelled(B, H, e, f, first, r)
-            _heard(v, r, g, d, cost, f, first, row[0], row[1], sums[0], sums[1])
+            _heard(v, B, H, e, G, d, cost, f, first, r, row, sums)
             for n in range(N):
-                neg, pos = sums[0, n], sums[1, n]
                 for k in range(K):
-                    b, to_neg, to_pos = B[n, f, k], all_bins[n, 0, k], all_bins[n, 1, k]
+                    b = B[n, f, k]
+                    neg, pos, to_neg, to_pos = sums[0, n], sums[1, n], all_bins[n, 0, k], all_bins[n, 1, k]
                     for t in range(width):
                         to_neg[t] += b * neg[t]
                         to_pos[t] += b * pos[t]

@@ -53,7 +53,7 @@ def weighted(v, cost, phi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
 
 
 @kernel
-def _modelled(B, H, e, lo, r):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def modelled(B, H, e, lo, r):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """r <- B H + e of one bin, frames from lo on."""
     for t in range(len(r)):
         r[t] = e
@@ -71,7 +71,7 @@ def _bases(v, B, H, e, cost, tiny, out, lo, hi):  # type: ignore[no-untyped-def]
     neg, pos = np.empty(T, v.dtype), np.empty(T, v.dtype)
     for i in range(lo, hi):
         n, f = i // bins, i % bins
-        _modelled(B[n, f], H[n], e[n, f], 0, pos)
+        modelled(B[n, f], H[n], e[n, f], 0, pos)
         halved(v[n, f], cost, neg, pos)
         for k in range(K):
             x, y, h = zero, zero, H[n, k]
@@ -91,7 +91,7 @@ def _gains(v, B, H, e, cost, tiny, out, lo, hi):  # type: ignore[no-untyped-def]
     for n in range(N):
         x[:], y[:] = zero, zero
         for f in range(bins):
-            _modelled(B[n, f], H[n], e[n, f], lo, pos)
+            modelled(B[n, f], H[n], e[n, f], lo, pos)
             halved(v[n, f, lo:hi], cost, neg, pos)
             for k in range(K):
                 b, to_neg, to_pos = B[n, f, k], x[k], y[k]
