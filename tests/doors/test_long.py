@@ -108,6 +108,12 @@ def test_sounds_add_up_and_are_as_long_as_the_recording(talk, tmp_path):
     assert not list(tmp_path.glob("out/*unfinished*"))
 
 
+def test_why_auto_took_its_method_is_told(talk, tmp_path):
+    words = ("--stft", "512/128", "--iterations", "1", "--block", "1")
+    assert run("separate", talk, "-o", tmp_path / "out", *words) == 0
+    assert report(tmp_path / "out")["why"].startswith("2 microphones")
+
+
 def test_what_was_stopped_goes_on_with_the_same_bits(talk, tmp_path, monkeypatch):
     assert run("separate", talk, "-o", tmp_path / "whole", *QUICK) == 0
     separated, done = Plan.separated, []

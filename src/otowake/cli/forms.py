@@ -88,7 +88,7 @@ def _fit(
 
     for n, path in enumerate(paths):
         sound = next(sounds)
-        if form.subtype in BITS and _clips(sound):
+        if form.subtype in BITS and clips(sound):
             for written in paths[:n]:
                 written.unlink()
             return False
@@ -167,7 +167,8 @@ def _laid(pieces: Iterable[Sound], shape: tuple[int, ...]) -> Sound:
     return whole
 
 
-def _clips(part: Sound) -> bool:
+def clips(part: Sound) -> bool:
+    """Whether whole steps cannot hold it."""
     return bool(part.max(initial=0.0) >= 1.0 or part.min(initial=0.0) < -1.0)
 
 

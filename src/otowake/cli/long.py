@@ -11,22 +11,20 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from otowake.cli.forms import BITS, Form, forms
+from otowake.cli.forms import BITS, Form, clips, forms
+from otowake.cli.inputs import Input
 from otowake.cli.interrupt import Stopped
 from otowake.cli.jobs import Job, finite, followed, log
 from otowake.cli.outputs import together
-from otowake.core.errors import AudioRefused, OtowakeError
+from otowake.core.errors import OtowakeError
 from otowake.core.files import shown, write_bytes
-from otowake.signal.audio import Recording, write_parts
-from otowake.signal.intake import LIMITS, opened
-from otowake.signal.stream import Stream, stream
-from otowake.tasks.blocks import BLOCK, LONG, OVERLAP, Done, Plan, joined
+from otowake.signal.audio import write_pieces
+from otowake.tasks.blocks import BLOCK, OVERLAP, Done, Plan, joined
 from otowake.tasks.door import Progress, versions
 
 if TYPE_CHECKING:
@@ -34,46 +32,6 @@ if TYPE_CHECKING:
 
 UNSURE = 0.5
 """A join where sounds are less alike than this may have changed two of them."""
-
-
-@dataclass(frozen=True)
-class Input:
-    """Files that are read at the same time, one or more channels each."""
-
-    streams: tuple[Stream, ...]
-    model: Recording
-    seconds: float
-
-    def notes(self, samples: int) -> list[str]:
-        """What a person should know of files of which so many samples were read."""
-        return [note for one in self.streams for note in one.notes(samples)]
-
-    def parts(self) -> Iterator[np.ndarray]:
-        """(channels, samples) of all files side by side."""
-        first = self.streams[0]
-        for other in self.streams:
-            if other.rate != first.rate:
-                what = f"{shown(first.path)} has {first.rate} Hz, {shown(other.path)} {other.rate}"
-                raise AudioRefused("mismatch", f"{what}; give files of one rate.")
-        for blocks in zip_longest(*self.streams, fillvalue=np.zeros((1, 0))):
-            for other, block in zip(self.streams, blocks, strict=True):
-                if block.shape[-1] != blocks[0].shape[-1]:
-                    what = f"{shown(first.path)} and {shown(other.path)} are of different lengths"
-                    raise AudioRefused("mismatch", f"{what}; give files of one recording.")
-            yield np.concatenate(blocks)
-
-
-def heard(paths: Sequence[Path]) -> Input:
-    """What the headers say.  Errors: as `read` and `stack`."""
-    streams = tuple(stream(path) for path in paths)
-    with opened(paths[0], LIMITS) as file:
-        model = Recording(np.zeros((1, 0)), file.samplerate, (), file.subtype, file.format)
-        return Input(streams, model, file.frames / file.samplerate)
-
-
-def in_blocks(source: Input, seconds: float | None) -> bool:
-    """Whether so many seconds of a block, or none named, mean blocks."""
-    return source.seconds > (LONG if seconds is None else seconds) and seconds != 0
 
 
 def plan(source: Input, seconds: float | None, method: str, options: Mapping[str, Any]) -> Plan:
@@ -203,12 +161,18 @@ class _Writer:
     sources: int
 
     def written(self, seconds: float) -> dict[str, Any]:
-        told = [(block.start, block.end, block.told) for block in self.kept.all(self.count)]
+        told: list[tuple[int, int, dict[str, Any]]] = []
+        joins: dict[int, float] = {}
+
+        def noted() -> Iterator[Done]:
+            for block in self.kept.all(self.count):
+                told.append((block.start, block.end, block.told))
+                yield block
+
+        for _ in joined(noted(), self.sources, self.plan.overlap, joins.__setitem__):
+            pass
         rest = any(one["rest"] for *_, one in told)
         names = [f"source{n + 1}" for n in range(self.sources)] + ["rest"] * rest
-        joins: dict[int, float] = {}
-        for _ in joined(self.kept.all(self.count), self.sources, self.plan.overlap, joins.__setitem__):
-            pass
         with together(self.job.folder) as place:
             form = self._sounds(place, names)
             files = [f"{self.job.stem}-{name}{form.suffix}" for name in names]
@@ -226,7 +190,7 @@ class _Writer:
             try:
                 for n, path in enumerate(paths):
                     pieces = self._pieces(n, len(names), BITS.get(form.subtype))
-                    write_parts(path, pieces, channels, self.samples, self.plan.rate, subtype=form.subtype)
+                    write_pieces(path, pieces, channels, self.samples, self.plan.rate, subtype=form.subtype)
                 break
             except _Clips:
                 for path in paths:
@@ -241,7 +205,7 @@ class _Writer:
             before = stretch.sounds[:n].sum(0)
             now = stretch.heard if n == parts - 1 else before + stretch.sounds[n]
             piece = (np.rint(now / step) - np.rint(before / step)) * step if bits else now - before
-            if bits and (piece.max(initial=0.0) >= 1.0 or piece.min(initial=0.0) < -1.0):
+            if bits and clips(piece):
                 raise _Clips
             yield np.atleast_2d(piece)
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -97,11 +98,12 @@ def separate(
 
 def _separated(job: Job, block: float | None, method: str, options: dict[str, Any], bar: bool) -> dict[str, Any] | None:
     """The report of a recording that is separated in blocks; None of one that is not long enough for them."""
-    from otowake.cli import long
+    from otowake.cli.inputs import heard
 
-    source = long.heard(job.paths)
-    if not long.in_blocks(source, block):
+    source = heard(job.paths)
+    if not source.in_blocks(block):
         return None
+    long = interruptible(lambda _: import_module("otowake.cli.long"))
     return long.separated(job, long.plan(source, block, method, options), source, bar)
 
 

@@ -27,7 +27,7 @@ from otowake.signal.intake import (
     silence,
 )
 
-__all__ = ["LIMITS", "Limits", "Recording", "Written", "decode", "fitting", "read", "stack", "write", "write_parts"]
+__all__ = ["LIMITS", "Limits", "Recording", "Written", "decode", "fitting", "read", "stack", "write", "write_pieces"]
 
 PathLike = str | os.PathLike[str]
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
@@ -111,30 +111,30 @@ def write(path: PathLike, samples: np.ndarray, rate: int, *, subtype: str | None
     cannot hold them and for a file that cannot be written.
     """
     target = Path(path)
-    container = _container(target)
+    _container(target)
     subtype = subtype or _USUAL.get(target.suffix.lower(), "FLOAT")
     x = _checked(shown(target), samples, rate, subtype)
-    _check_fits(shown(target), x.shape, container, subtype)
-    with atomic(target) as temporary:
-        clipped = _encode(temporary, _blocks(x), x.shape, int(rate), container, subtype, shown(target))
-        _forget_time(temporary)
+    clipped = write_pieces(target, (x,), len(x), x.shape[1], int(rate), subtype=subtype)
     return Written(target, clipped, float(max(x.max(), -x.min())))
 
 
-def write_parts(
-    path: PathLike, parts: Iterable[np.ndarray], channels: int, samples: int, rate: int, *, subtype: str
-) -> None:
-    """Write a sound file of so many samples from parts laid end to end, (channels, any number) each.
+def write_pieces(
+    path: PathLike, pieces: Iterable[np.ndarray], channels: int, samples: int, rate: int, *, subtype: str
+) -> int:
+    """Write a sound file of so many samples from pieces laid end to end, (channels, any number) each.
 
-    One part is in memory at a time.  The rest is as in `write`, but nothing is looked at before it is encoded.
+    Returns: how many samples had to be limited.
+
+    One piece is in memory at a time.  The rest is as in `write`, but nothing is looked at before it is encoded.
     """
     target = Path(path)
     container, name = _container(target), shown(target)
     _check_fits(name, (channels, samples), container, subtype)
-    blocks = (block for part in parts for block in _blocks(part))
+    blocks = (block for piece in pieces for block in _blocks(piece))
     with atomic(target) as temporary:
-        _encode(temporary, blocks, (channels, samples), int(rate), container, subtype, name)
+        clipped = _encode(temporary, blocks, (channels, samples), rate, container, subtype, name)
         _forget_time(temporary)
+    return clipped
 
 
 def fitting(path: PathLike, subtype: str) -> str:
@@ -152,10 +152,15 @@ def fitting(path: PathLike, subtype: str) -> str:
     return _USUAL.get(target.suffix.lower(), "FLOAT")
 
 
-def _check_alike(path: PathLike, a: Recording, other: PathLike, b: Recording) -> None:
-    if a.rate != b.rate:
-        sentence = f"{shown(path)} has {a.rate} Hz and {shown(other)} {b.rate} Hz; resample one of them."
+def check_rates(path: PathLike, rate: int, other: PathLike, other_rate: int) -> None:
+    """Two files are of one rate; else `AudioRefused`."""
+    if rate != other_rate:
+        sentence = f"{shown(path)} has {rate} Hz and {shown(other)} {other_rate} Hz; resample one of them."
         raise AudioRefused("mismatch", sentence)
+
+
+def _check_alike(path: PathLike, a: Recording, other: PathLike, b: Recording) -> None:
+    check_rates(path, a.rate, other, b.rate)
     if a.samples.shape[1] != b.samples.shape[1]:
         lengths = f"{a.samples.shape[1]} samples and {shown(other)} {b.samples.shape[1]}"
         sentence = f"{shown(path)} has {lengths}; cut them to the same start and length."

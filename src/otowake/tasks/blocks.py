@@ -19,8 +19,6 @@ from otowake.tasks.choice import choose
 from otowake.tasks.door import Watch, tensor
 from otowake.tasks.separate import separate
 
-LONG = 120.0
-"""Seconds: longer recordings are separated in blocks unasked."""
 BLOCK, OVERLAP = 20.0, 4.0
 """Seconds of a block, and of that what it shares with the next one."""
 
@@ -56,7 +54,10 @@ class Done(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """How blocks are separated: the options of `separate`.  length, overlap: in samples."""
+    """How blocks are separated: the options of `separate`.
+
+    length, overlap: in samples;  why: the method was taken, where it was not asked for.
+    """
 
     rate: int
     length: int
@@ -64,6 +65,7 @@ class Plan:
     method: str = "auto"
     sources: int | None = None
     options: Mapping[str, Any] | None = None
+    why: str | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.overlap <= self.length // 2:
@@ -89,7 +91,11 @@ class Plan:
 
     def named(self, x: np.ndarray, seconds: float) -> "Plan":
         """With the method that auto takes for so many seconds that begin with x."""
-        return replace(self, method=choose(self.method, tensor(x), self.rate, self.sources, seconds).recipe.name)
+        if self.method != "auto":
+            return self
+        chosen, options = choose(self.method, tensor(x), self.rate, self.sources, seconds), dict(self.options or {})
+        options["settings"] = {**chosen.settings, **(options.get("settings") or {})}
+        return replace(self, method=chosen.recipe.name, options=options, why=chosen.why)
 
     def separated(self, part: Part, sources: int, watch: Watch | None = None) -> Done:
         """One block; sources: how many the blocks before it had, 0 where this is the first that is heard.
@@ -113,7 +119,8 @@ class Plan:
             return Done(part.start, heard, nothing, {"rest": True, "notes": [failed]})
         sounds = np.asarray(done.sources)[: sources or None]
         more = {"rest": done.rest is not None or len(sounds) < len(done.sources), "cost": done.costs[-1:]}
-        return Done(part.start, heard, sounds, {key: getattr(done, key) for key in TOLD} | more)
+        told = {key: getattr(done, key) for key in TOLD} | ({"why": self.why} if self.why else {})
+        return Done(part.start, heard, sounds, told | more)
 
 
 class Joined(NamedTuple):
@@ -156,8 +163,3 @@ def ordered(sounds: Sounds, before: Sounds, shared: int) -> tuple[Sounds, float]
     rows, columns = linear_sum_assignment(-alike)
     met = alike[rows, columns][sizes[rows, columns] > 0]
     return sounds[columns], float(met.min(initial=1.0))
-
-
-def left_over(stretch: Joined) -> Float[np.ndarray, "*m samples"]:
-    """What no sound explains."""
-    return stretch.heard - stretch.sounds.sum(0)
