@@ -10,7 +10,7 @@ from cases import generator, mixing, mixture, normal, ran
 import otowake
 from otowake.core.errors import OtowakeError
 from otowake.core.separator import Separator
-from otowake.core.wrap import After, Started
+from otowake.core.wrap import After, Lowest, Started
 from otowake.linalg.safe import balanced
 from otowake.opening import Beginning, Masked, masks, shorter, two_step
 from otowake.signal.rate import resampled
@@ -104,6 +104,25 @@ def test_the_source_model_settles_before_the_first_step():
     assert costs == sorted(costs, reverse=True)
     assert costs[0] > costs[-1]
     assert all(torch.equal(s.p.W, runs[0].p.W) for s in runs)
+
+
+def test_of_several_starts_the_one_with_the_lowest_cost_goes_on():
+    """In a batch each item's own, whichever comes first; and then it steps as if it had begun there."""
+    batch = torch.stack([mixture(seed, 2, sources=2) for seed in range(5)])
+    method = Separator(Nmf(2), JointDiag(2, shares=all_bins))
+    firsts = tuple(After(Separator(Flat(), Determined()), steps) for steps in (15, 25))
+    ends = [After(Started(method, first, 2), 3).last(batch, 1) for first in firsts]
+    costs = torch.stack([end.cost for end in ends])
+    best = costs.argmin(0)
+    assert 0 < int(best.sum()) < len(best), costs  # the mixtures do not agree
+    for order in (firsts, firsts[::-1]):
+        lowest = Lowest(method, order, 2, 3)
+        state = lowest.init(batch, 1)
+        torch.testing.assert_close(lowest.cost(batch, state), costs.min(0).values, rtol=1e-12, atol=0)
+        for i, which in enumerate(best):
+            assert torch.equal(state.p.Q[i], ends[which].state.p.Q[i])
+            assert torch.equal(state.z.H[i], ends[which].state.z.H[i])
+    assert torch.equal(lowest.step(batch, state).p.Q, method.step(batch, state).p.Q)
 
 
 def test_what_cannot_begin_elsewhere_says_so():

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Method
-from otowake.core.run import iterate, last, until
+from otowake.core.run import Tick, iterate, last, until
 from otowake.core.separator import Separator, SeparatorState
+from otowake.core.state import rebuilt, tensors
 from otowake.core.types import Cost, Images, Mixture, Spec
 from otowake.linalg.safe import LOG_FLOOR
 
@@ -92,18 +93,14 @@ class Startable(Protocol):
 
 
 @dataclass(frozen=True)
-class Started:
+class _Elsewhere:
     """A separator whose spatial model begins where something else ends: of many minima, a good one is near.
 
     Args:
         method: what runs.
-        first: (X, seed) -> what `begun` of its spatial model takes; found inside `init`.
-        settle: updates of the source model alone before the first step, on what was found.
     """
 
     method: Separator
-    first: Callable[[Mixture, int], Any]
-    settle: int = 0
 
     def __post_init__(self) -> None:
         if not isinstance(self.method.spatial, Startable):
@@ -115,15 +112,6 @@ class Started:
 
     def epoch(self, s: SeparatorState) -> int:
         return 0
-
-    def init(self, X: Mixture, seed: int = 0) -> SeparatorState:
-        source, spatial = self.method.source, self.method.spatial
-        p, _ = spatial.gauge(cast(Startable, spatial).begun(self.first(X, seed)))
-        z, p = self.method.begun(X, p, seed)
-        split = spatial.split(spatial.observe(X, p), p)
-        for _ in range(self.settle):
-            z = source.update(z, split)
-        return SeparatorState(z, p)
 
     def step(self, X: Mixture, s: SeparatorState) -> SeparatorState:
         return self.method.step(X, s)
@@ -139,10 +127,65 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Started(_Elsewhere):
+    """From one start.
+
+    Args:
+        method: what runs.
+        first: (X, seed) -> what `begun` of its spatial model takes; found inside `init`.
+        settle: updates of the source model alone before the first step, on what was found.
+    """
+
+    first: Callable[[Mixture, int], Any]
+    settle: int = 0
+
+    def init(self, X: Mixture, seed: int = 0) -> SeparatorState:
+        source, spatial = self.method.source, self.method.spatial
+        p, _ = spatial.gauge(cast(Startable, spatial).begun(self.first(X, seed)))
+        z, p = self.method.begun(X, p, seed)
+        split = spatial.split(spatial.observe(X, p), p)
+        for _ in range(self.settle):
+            z = source.update(z, split)
+        return SeparatorState(z, p)
+
+
+@dataclass(frozen=True)
+class Lowest(_Elsewhere):
+    """From the best of several starts: that with the lowest cost after some steps, in a batch each item's own.
+
+    Args:
+        method: what runs.
+        firsts: as `first` of `Started`, two or more.
+        settle: as there.
+        steps: how long each is followed.
+    """
+
+    firsts: tuple[Callable[[Mixture, int], Any], ...]
+    settle: int = 0
+    steps: int = 30
+
+    def init(self, X: Mixture, seed: int = 0) -> SeparatorState:
+        starts = (Started(self.method, first, self.settle) for first in self.firsts)
+        best, *others = (After(start, self.steps).last(X, seed) for start in starts)
+        cost, state = best.cost, best.state
+        for other in others:
+            lower = other.cost < cost
+            cost, state = torch.where(lower, other.cost, cost), _chosen(lower, other.state, state)
+        return cast(SeparatorState, state)
+
+
+def _chosen(which: Bool[Tensor, "*b"], yes: Any, no: Any) -> Any:
+    """Of two states of one form, for each item of the batch."""
+    two = tensors(no)
+    each = {name: (which.reshape(which.shape + (1,) * (x.ndim - which.ndim)), x) for name, x in tensors(yes).items()}
+    return rebuilt(no, {name: torch.where(so, x, two[name]) for name, (so, x) in each.items()})
+
+
+@dataclass(frozen=True)
 class After:
     """Where `method` leaves its spatial model after some steps: a start of another one."""
 
-    method: Separator | Started
+    method: Separator | Started | Lowest
     steps: int = 30
 
     def __post_init__(self) -> None:
@@ -150,7 +193,11 @@ class After:
             raise OtowakeError(f"A start takes 0 iterations or more, got {self.steps}.")
 
     def __call__(self, X: Mixture, seed: int) -> Any:
-        return last(until(iterate(self.method, X, seed=seed), steps=self.steps)).state.p
+        return self.last(X, seed).state.p
+
+    def last(self, X: Mixture, seed: int) -> Tick:
+        """The state then, and its cost."""
+        return last(until(iterate(self.method, X, seed=seed), steps=self.steps))
 
 
 Groups = tuple[int, ...]
