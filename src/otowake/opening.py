@@ -9,24 +9,26 @@ masks      a mixture of directions in frames a quarter as long, where sources ov
            of jointly diagonalisable models, 30 iterations from there and 30 from `ilrma`, and the lower cost goes on;
            where sources do not outnumber microphones, models with shares or covariances of each bin's own begin after
            60 iterations of the one whose shares are those of all bins (FastMNMF2), which begins so
+onward     where the same method ended on the stretch of the recording just before: no opening, since it has to be known
 
 All openings are Gaussian or Laplace: densities with heavy tails come after them.
 
 Source     Sekiguchi et al. 2020 (a start from ILRMA; two steps).  Ours: masks by way of shorter frames
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Method
 from otowake.core.run import iterate, last, until
 from otowake.core.separator import Separator
-from otowake.core.types import Images, Mixture
-from otowake.core.wrap import After, Lowest, Started
+from otowake.core.types import Mixture
+from otowake.core.wrap import After, Lowest, Startable, Started, Warm
 from otowake.divergence.density import Gauss, Laplace, Pooled
 from otowake.linalg.safe import balanced, blurred
 from otowake.mixture import AngularMixture, aligned
@@ -133,17 +135,18 @@ class Masked:
         if X.shape[-3] == 1:  # one channel has no directions
             one = torch.ones_like(C)
             return Directions(torch.stack([one] * max(self.sources, 1), -3), C, full_rank_bins(C))
-        R = [blurred(balanced(covariance(image))) for image in self._images(X, seed).unbind(-4)]
+        R = [blurred(balanced(covariance(image))) for image in self._images(X, seed)]
         return Directions(torch.stack(R, -3), C, full_rank_bins(C))
 
-    def _images(self, X: Mixture, seed: int) -> Images:
-        """Of all sources, in the frames of X."""
+    def _images(self, X: Mixture, seed: int) -> Iterator[Mixture]:
+        """Of one source after the other, in the frames of X."""
         x, m = self.stft.inverse(X), X.shape[-3]
         short = shorter(self.stft, CROWDED if self.sources > m else SHORTER)
         Z = bins_first(short.forward(x))
         method = aligned(AngularMixture(self.sources or m))
         state = last(until(iterate(method, Z, seed=seed), steps=method.length + self.steps)).state
-        return self.stft.forward(short.inverse(method.images(Z, state, range(m)), x.shape[-1]))
+        for image in method.images(Z, state, range(m)).unbind(-4):
+            yield self.stft.forward(short.inverse(image, x.shape[-1]))
 
 
 @dataclass(frozen=True)
@@ -168,3 +171,45 @@ def shorter(stft: Stft, times: int = SHORTER) -> Stft:
 
 OPENINGS: dict[str, Opening] = {"cold": cold, "auxiva": auxiva, "ilrma": ilrma, "two-step": two_step, "masks": masks}
 """Every opening by name."""
+
+
+# ---- from one stretch of a recording to the next ----------------------------------------------------------------
+
+ONWARD, ONWARD_SETTLE = 4, 5
+"""Iterations, and updates of the source model before them, where a method goes on (benchmarks/long.md)."""
+
+Filters = Mapping[str, Tensor]
+"""What a spatial model has learned of the room: its state but for the statistics of the stretch."""
+
+_OF_STRETCH = ("C", "live")
+
+
+def filters(method: Method, state: Any) -> Filters:
+    """Where a method ended; nothing of those that cannot begin there."""
+    if _separator(method) is None:
+        return {}
+    p = (state.s if isinstance(method, Warm) else state).p
+    return {name: x for name, x in p._asdict().items() if name not in _OF_STRETCH}
+
+
+def onward(method: Method, before: Filters, X: Mixture) -> Started | None:
+    """The method with the filters of the stretch before X and sources that begin anew; None where they do not fit."""
+    separator = _separator(method)
+    if separator is None or not before:
+        return None
+    p = separator.spatial.init(X, 0)
+    if any(name not in p._fields or x.shape != getattr(p, name).shape for name, x in before.items()):
+        return None
+    kept = {name: x.to(X.device) for name, x in before.items()}
+    for name in {"W", "Q"} & set(kept):
+        kept[name] = torch.where(p.live[..., None, None], kept[name], getattr(p, name))
+    return Started(separator, lambda X, seed: p._replace(**kept), ONWARD_SETTLE)
+
+
+def _separator(method: Method) -> Separator | None:
+    """What runs at last, if its spatial model can begin elsewhere."""
+    if isinstance(method, Warm):
+        return _separator(method.then)
+    if isinstance(method, Started | Lowest):
+        return method.method
+    return method if isinstance(method, Separator) and isinstance(method.spatial, Startable) else None

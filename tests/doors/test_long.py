@@ -10,7 +10,10 @@ from kit import RATE, mixture, recording, refuses, stopped
 from otowake.cli import long
 from otowake.cli.main import main
 from otowake.core.errors import OtowakeError
+from otowake.metrics import evaluate
+from otowake.opening import ONWARD
 from otowake.tasks.blocks import Done, Plan, joined, ordered
+from otowake.tasks.separate import separate
 
 QUICK = ("--method", "auxiva", "--stft", "512/128", "--iterations", "3", "--block", "1")
 
@@ -103,7 +106,7 @@ def test_sounds_add_up_and_are_as_long_as_the_recording(talk, tmp_path):
     assert sums(tmp_path / "out", heard)
     told = report(tmp_path / "out")
     assert told["settings"]["block"] == 1
-    assert [one["from"] for one in told["blocks"][:3]] == pytest.approx([0, 0.8, 1.6])
+    assert [one["from"] for one in told["blocks"][:3]] == pytest.approx([0, 0.9, 1.8])
     assert "blocks of 1 s" in told["notes"][0]
     assert not list(tmp_path.glob("out/*unfinished*"))
 
@@ -205,3 +208,68 @@ def test_all_silent(tmp_path, capsys):
     assert run("separate", path, "-o", tmp_path / "out", *QUICK) == 2
     assert "silent" in capsys.readouterr().err
     assert not list(tmp_path.glob("out/*.wav"))
+
+
+# ---- going on from block to block ------------------------------------------------------------------------------
+
+WARM = ("--method", "auxiva", "--stft", "512/128", "--iterations", "30", "--block", "3", "--no-plots")
+
+
+def stay(seconds, seeds=(0,)):
+    """(images n m samples) of two sounds; at equal times for each seed they come from other places."""
+    rng, samples = np.random.default_rng(5), seconds * RATE
+    at = np.arange(samples) / RATE
+    sounds = np.stack([(0.05 + np.sin(np.pi * (1.3 + n) * at + n) ** 4) * rng.laplace(size=samples) for n in range(2)])
+    pieces = []
+    for k, seed in enumerate(seeds):
+        filters = np.random.default_rng(seed).standard_normal((2, 2, 16)) * 0.6 ** np.arange(16)
+        images = np.stack([[np.convolve(s, h)[:samples] for h in hs] for s, hs in zip(sounds, filters)])
+        pieces.append(images[..., k * samples // len(seeds) : (k + 1) * samples // len(seeds)])
+    images = np.concatenate(pieces, -1)
+    return 0.5 * images / np.abs(images.sum(0)).max()
+
+
+def sdr(images, sounds, start, end):
+    part = np.s_[:, start * RATE : end * RATE]
+    return evaluate(images[:, 0][part], sounds[part], taps=32).sdr.mean()
+
+
+def separated(tmp_path, images, *words):
+    path = recording(tmp_path / "talk.wav", images.sum(0))
+    assert run("separate", path, "-o", tmp_path / "out", *(words or WARM)) == 0
+    sounds = np.stack([soundfile.read(one)[0] for one in sorted((tmp_path / "out").glob("*-source*.wav"))])
+    return sounds, report(tmp_path / "out")
+
+
+def test_blocks_that_go_on_are_as_good_as_those_that_begin_anew(tmp_path, monkeypatch):
+    images = stay(12)
+    (tmp_path / "cold").mkdir()
+    warm, told = separated(tmp_path, images)
+    assert [one.get("onward", False) for one in told["blocks"]] == [False, *[True] * (len(told["blocks"]) - 1)]
+    assert all(one["iterations"] == ONWARD for one in told["blocks"][1:])
+    monkeypatch.setattr("otowake.tasks.separate.onward", lambda *_: None)
+    cold, told = separated(tmp_path / "cold", images)
+    assert not any(one.get("onward") for one in told["blocks"])
+    assert sdr(images, warm, 3, 12) > sdr(images, cold, 3, 12) - 0.5
+
+
+def test_who_moves_is_followed(tmp_path):
+    images = stay(24, (0, 9))
+    sounds, _ = separated(tmp_path, images)
+    assert sdr(images, sounds, 18, 24) > sdr(images, sounds, 3, 9) - 2
+
+
+def test_a_method_that_cannot_go_on_says_so(tmp_path):
+    words = ("--method", "cacgmm", "--stft", "512/128", "--iterations", "3", "--block", "2", "--no-plots")
+    _, told = separated(tmp_path, stay(6), *words)
+    assert any("begins every block anew" in note for note in told["notes"])
+
+
+def test_filters_that_do_not_fit_are_left(tmp_path):
+    x = stay(2).sum(0)
+    options = {"method": "auxiva", "stft": "512/128", "iterations": 7}
+    first = separate(x, RATE, **options)
+    assert separate(x, RATE, begin=first.filters, **options).onward
+    assert not separate(x, RATE, begin=first.filters, **(options | {"stft": "256/64"})).onward
+    assert not separate(x, RATE, begin={"Q": first.filters["W"]}, **options).onward
+    assert not separate(x, RATE, begin=first.filters, **(options | {"method": "hva"})).onward

@@ -24,21 +24,21 @@ from otowake.cli.outputs import together
 from otowake.core.errors import OtowakeError
 from otowake.core.files import shown, write_bytes
 from otowake.signal.audio import write_pieces
-from otowake.tasks.blocks import BLOCK, OVERLAP, Done, Plan, joined
+from otowake.tasks.blocks import BLOCK, OVERLAP, UNSURE, Done, Plan, joined
 from otowake.tasks.door import Progress, versions
 
 if TYPE_CHECKING:
     from otowake.tasks.door import Watch
 
-UNSURE = 0.5
-"""A join where sounds are less alike than this may have changed two of them."""
-
 
 def plan(source: Input, seconds: float | None, method: str, options: Mapping[str, Any]) -> Plan:
-    """Blocks of so many seconds; a fifth is shared with the next."""
+    """Blocks of so many seconds; a tenth is shared with the next."""
     rate, more = source.model.rate, {key: value for key, value in options.items() if key != "sources"}
     length = round((seconds or BLOCK) * rate)
     return Plan(rate, length, max(1, round(length * OVERLAP / BLOCK)), method, options["sources"], more)
+
+
+_FILTER = "filter-"
 
 
 class Kept:
@@ -65,13 +65,19 @@ class Kept:
         told = json.dumps(finite(done.told)).encode()
         room = io.BytesIO()
         sounds, words = done.sounds.astype(np.float32), np.frombuffer(told, np.uint8)
-        np.savez(room, start=done.start, heard=done.heard, sounds=sounds, told=words)
+        short = done.heard.astype(np.float32)
+        heard = short if np.array_equal(short, done.heard) else done.heard
+        filters = {f"{_FILTER}{name}": x for name, x in done.filters.items()}
+        arrays: dict[str, Any] = {"start": done.start, "heard": heard, "sounds": sounds, "told": words, **filters}
+        np.savez(room, **arrays)
         write_bytes(self._path(k), room.getvalue())
 
     def get(self, k: int) -> Done:
         with np.load(self._path(k)) as kept:
             told = json.loads(kept["told"].tobytes())
-            return Done(int(kept["start"]), kept["heard"], kept["sounds"].astype(np.float64), told)
+            filters = {name.removeprefix(_FILTER): kept[name] for name in kept if name.startswith(_FILTER)}
+            heard, sounds = (kept[name].astype(np.float64) for name in ("heard", "sounds"))
+            return Done(int(kept["start"]), heard, sounds, told, filters)
 
     def all(self, count: int) -> Iterator[Done]:
         return (self.get(k) for k in range(count))
@@ -97,13 +103,14 @@ def separated(job: Job, plan: Plan, source: Input, bar: bool) -> dict[str, Any]:
             done, total = ends[-1] / plan.rate / 60, max(1, round(source.seconds / 60))
             watch(Progress(int(done), total, None, time.perf_counter() - began, "minutes"))
 
-        sources, named = 0, plan
+        sources, named, before = 0, plan, None
         for k, part in enumerate(plan.cut(source.parts())):
             if not sources and part.x.any():
                 named = plan.named(part.x, source.seconds)
             if k not in kept:
-                kept.put(k, named.separated(part, sources, told))
-            sources = sources or len(kept.get(k).sounds)
+                kept.put(k, named.separated(part, before, sources, told))
+            before = kept.get(k)
+            sources = sources or len(before.sounds)
             ends.append(part.start + part.x.shape[-1])
             log.info("block %d is done, %.1f minutes of sound", k + 1, ends[-1] / plan.rate / 60)
         return sources
@@ -245,13 +252,21 @@ class _Writer:
         notes = [f"Separated in {len(told)} blocks of {self.plan.length / rate:g} s."] if len(told) > 1 else []
         mute = [(a / rate, b / rate, one["notes"][0]) for a, b, one in told if "method" not in one]
         notes += [f"From {_clock(a)} to {_clock(b)}: {why}" for a, b, why in mute]
+        anew = [_clock(a / rate) for a, _, one in told[1:] if "method" in one and not one.get("onward")]
+        if anew and len(anew) == len(told) - 1 - len(mute):
+            method = next(one["method"] for *_, one in told if "method" in one)
+            notes.append(
+                f"{method} begins every block anew, as it cannot go on from the one before: that takes longer."
+            )
+        elif anew:
+            notes.append(f"Blocks at {', '.join(anew)} began anew: what came before did not fit them.")
         unsure = [_clock(start / rate) for start, alike in joins.items() if alike < UNSURE]
         if unsure:
             notes.append(f"Sounds may have changed places at {', '.join(unsure)}: they are not alike on both sides.")
         return notes
 
 
-_EACH = ("iterations", "converged", "cost", "notes")
+_EACH = ("iterations", "converged", "cost", "onward", "fall", "notes")
 
 
 def _clock(seconds: float) -> str:

@@ -78,8 +78,10 @@ class FullRank:
         p = self.begun(JointDiag(self.sources).init(X, seed))
         return p._replace(S=p.S * mean_power(p.C)[..., None, None, None, None])
 
-    def begun(self, p: DeterminedState | JointDiagState | Directions) -> FullRankState:
+    def begun(self, p: DeterminedState | JointDiagState | FullRankState | Directions) -> FullRankState:
         """Of covariances that are known, or those of a jointly diagonalisable model: S = Q^-1 diag(g) Q^-H."""
+        if isinstance(p, FullRankState):
+            return p
         if isinstance(p, Directions):
             return FullRankState(widened(p.R.movedim(-3, -4)).contiguous(), p.C, p.live)
         p = JointDiag(self.sources).begun(p)

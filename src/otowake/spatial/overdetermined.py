@@ -66,6 +66,9 @@ class Overdetermined:
         W = torch.eye(m, dtype=X.dtype, device=X.device)[: self.sources].expand(*C.shape[:-2], -1, -1).clone()
         return OverdeterminedState(W, C, full_rank_bins(C))
 
+    def begun(self, p: OverdeterminedState) -> OverdeterminedState:
+        return p
+
     def observe(self, X: Mixture, p: OverdeterminedState) -> Power:
         return demixed_power(X, p.W)
 

@@ -115,20 +115,30 @@ class Result:
         return {}
 
 
-def watched(method: Method, X: Mixture, seed: int, total: int, watch: Watch | None, phase: str, seeds: int = 1) -> Run:
+def watched(
+    method: Method,
+    X: Mixture,
+    seed: int,
+    total: int,
+    watch: Watch | None,
+    phase: str,
+    seeds: int = 1,
+    every: int = 1,
+) -> Run:
     """Runs a method to its end; `watch` hears of each iteration, and an exception from it stops the work.
 
-    Of `seeds` starts, from seeds `seed`, `seed` + 1, ..., the one that ends with the lowest cost is taken.
+    Of `seeds` starts, from seeds `seed`, `seed` + 1, ..., the one that ends with the lowest cost is taken.  The cost is
+    computed before the first and after every `every`-th iteration.
     """
     if seeds > 1:
         best = Best(method, range(seed, seed + seeds))
-        run = watched(best, X, 0, total, watch, phase)
+        run = watched(best, X, 0, total, watch, phase, every=every)
         at, state = best.winner(X, run.state)
         ends = best.costs(X, run.state).reshape(seeds, -1).mean(-1).tolist()
         starts = tuple({"seed": seed + n, "cost": cost} for n, cost in enumerate(ends))
         return Run(state, run.costs, seed + at, starts, _rest(method, state))
     began = time.perf_counter()
-    log = recorded(finite(until(iterate(method, X, seed=seed), steps=total)))
+    log = recorded(finite(until(iterate(method, X, seed=seed), steps=total)), every=every)
     state, readings = None, []
     for tick in log:
         state = tick.state

@@ -17,6 +17,7 @@ from otowake.core.errors import OtowakeError
 from otowake.core.method import Dividing, Method
 from otowake.core.wrap import Warm
 from otowake.linalg.safe import LOG_FLOOR, SUM_RESIDUE
+from otowake.opening import ONWARD, filters, onward
 from otowake.recipes import Recipe
 from otowake.signal.stft import Stft
 from otowake.spec import GIVEN, parse_settings, show
@@ -48,7 +49,7 @@ class Separation(Result):
         rate: samples a second.
         method, why: the recipe, and why it was taken.
         settings: every parameter in effect, as strings and numbers.
-        costs: before the first and after each iteration, in nats (mean over a batch).
+        costs: before the first and after each iteration (the last only, if `onward`), in nats (mean over a batch).
         converged: whether the last tenth of the iterations brought less than 1 % of the descent.
         residuals: of methods that can tell how far from rest they are, by name and after each iteration; else empty.
         masks: None, or *b n f t: the share of each source in each bin of `transform`, of methods that divide bins.
@@ -56,6 +57,8 @@ class Separation(Result):
         iterations, seconds: how many and how long.
         diagnostics: inactive bins, rank, reductions: JSON-able.  notes: what a person should know, in sentences.
         state: of the method; `iterate` goes on from it.
+        filters: what `begin` takes of the next stretch of the recording; nothing of methods that cannot begin there.
+        onward: whether it began so.
     """
 
     sources: Any
@@ -64,6 +67,8 @@ class Separation(Result):
     residuals: dict[str, list[float]] = field(repr=False, default_factory=dict)
     masks: Any = field(repr=False, default=None)
     state: Any = field(repr=False, default=None)
+    filters: Mapping[str, Tensor] = field(repr=False, default_factory=dict)
+    onward: bool = False
 
     def _more(self) -> dict[str, Any]:
         return {"residuals": self.residuals} if self.residuals else {}
@@ -84,6 +89,7 @@ def separate(
     watch: Watch | None = None,
     settings: Mapping[str, Any] | None = None,
     seeds: int = 1,
+    begin: Mapping[str, Tensor] | None = None,
 ) -> Separation:
     """Separate a recording of several microphones (or, with methods such as "nmf", of one) into its sounds.
 
@@ -101,6 +107,8 @@ def separate(
         watch: called after each iteration; an exception that it raises stops the work and is passed on.
         settings: the recipe's own parameters, as parts and numbers or as the strings of the command line.
         seeds: how many starts, from `seed` on; the one that ends with the lowest cost is taken.
+        begin: the `filters` that were found for the stretch of the recording just before, by the same method: where
+            they fit, a few iterations from there are enough, and no more are made.
 
     Returns:
         Separation; computed in double precision, given back in the dtype and kind of x.
@@ -126,7 +134,9 @@ def separate(
     where = device_name(device)
     X = ready.X.to(where)
     total = chosen.iterations if iterations is None else iterations
-    run = watched(built, X, seed, total, watch, "separating", seeds)
+    begun = onward(built, begin, X) if begin and ready.restore is None else None
+    built, total = (built, total) if begun is None else (begun, min(total, ONWARD))
+    run = watched(built, X, seed, total, watch, "separating", seeds, 1 if begun is None else max(1, total))
     out, rest = _sounds(built, X, run.state, ready, transform, samples, reference, images)
     masks = _masks(built, X, run.state)
     loud = _found(out, samples) if values.get("relevance") else {}
@@ -143,6 +153,8 @@ def separate(
         diagnostics={**choice.found, **ready.diagnostics, "proved_monotone": built.proved, **run.diagnostics(), **loud},
         notes=[*ready.notes, *run.notes(), *_found_note(loud)],
         state=run.state,
+        filters=filters(built, run.state) if ready.restore is None else {},
+        onward=begun is not None,
         **run.told(began, run.costs[-1][0] * seeds),
     )
 
