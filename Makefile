@@ -1,10 +1,15 @@
 # make demo: separate the example and print what came out.    make test: run the tests.
+# make bench: speed and memory beside other packages, which live in an environment of their own (15 to 20 minutes).
+# make bench-compare: what changed since the figures that git has.    make roofline: kernels beside the machine's limits.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP    := $(BIN)/python $(INSTALL)
+PEERS  ?= .venv-bench
+BENCH  := $(PEERS)/bin/python
 
-.PHONY: demo test lint nightly docs bench parity
+.PHONY: demo test lint nightly docs bench bench-compare bench-online roofline parity
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -37,16 +42,22 @@ docs: $(VENV)/.installed-test
 	$(BIN)/python docs/include.py
 	$(BIN)/python docs/gallery/gallery.py
 
-$(VENV)/.installed-bench: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) --editable '.[bench]'
-	touch $@ $(VENV)/.installed
+$(PEERS)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(BENCH) $(INSTALL) --editable '.[bench]'
+	touch $@
 
-bench: $(VENV)/.installed-bench
-	$(BIN)/python benchmarks/speed.py --threads 1 --command --json benchmarks/speed.json --markdown benchmarks/speed.md
-	$(BIN)/python benchmarks/nmf.py --json benchmarks/nmf.json --markdown benchmarks/nmf.md
-	$(BIN)/python benchmarks/nmf.py --threads 2 --json benchmarks/nmf2.json --markdown benchmarks/nmf2.md
-	$(BIN)/python benchmarks/online.py --minutes 5.5 --markdown benchmarks/online.md
-	$(BIN)/python benchmarks/memory.py --peers --markdown benchmarks/memory.md
+bench: $(PEERS)/.installed
+	$(BENCH) benchmarks/bench.py
 
-parity: $(VENV)/.installed-bench
-	$(BIN)/python benchmarks/make_parity.py
+bench-compare: $(PEERS)/.installed
+	$(BENCH) benchmarks/compare.py
+
+bench-online: $(PEERS)/.installed
+	$(BENCH) benchmarks/online.py --minutes 5.5 --markdown benchmarks/online.md
+
+roofline: $(PEERS)/.installed
+	$(BENCH) benchmarks/bench.py roofline
+
+parity: $(PEERS)/.installed
+	$(BENCH) benchmarks/make_parity.py
