@@ -25,7 +25,7 @@ def figures(result: dict) -> Figures:
     found: Figures = {}
     for section in ("speed", "growth"):
         for row in result.get(section, {}).get("rows", []):
-            name = row["case"] if section == "speed" else f"growth: {row['case']}"
+            name = row["case"] if section == "speed" else f"growth, {row['axis']} {row['at']}"
             clock = "wall" if row.get("threads") == 2 else "cpu"
             unit = f"{clock}, {row.get('threads', 1)} thread(s)"
             for who, x in row["contenders"].items():

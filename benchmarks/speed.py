@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from contests import CASES, ITERATED, REACH, REACH_SECONDS, Case
-from machine import spread, table, threads
+from machine import SETTLED, spread, table, threads
 from scene import Scene, scene
 from turns import compare
 
@@ -36,7 +36,7 @@ def command(repeats: int = 3) -> list[dict]:
     """Seconds by the clock of the process `otowake separate` on 10 s of stereo; the first has no kernels."""
     import soundfile
 
-    free = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    free = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS") and k not in SETTLED}
     of = Scene()
     rows: list[dict] = []
     with tempfile.TemporaryDirectory() as scratch:
