@@ -444,7 +444,7 @@ def test_a_full_disk_costs_only_the_compile_time(tmp_path):
     pytest.importorskip("resource", reason="limits of file sizes exist on Unix only")
     for full in (True, False):  # what the first process left behind does not disturb the second
         code = FULL_DISK.format(full=full)
-        out = _child(code, NUMBA_CACHE_DIR=str(tmp_path), NUMBA_OPT="0", PYTHONDONTWRITEBYTECODE="1")
+        out = _child(code, NUMBA_CACHE_DIR=str(tmp_path), PYTHONDONTWRITEBYTECODE="1")
         assert out.strip() == "1", "the kernel was not compiled"
         kept = [p for p in tmp_path.rglob("*.nbc") if p.stat().st_size > 0]
         assert bool(kept) != full

@@ -8,11 +8,11 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numba
 
-_ROUNDING_ONLY = {"reassoc", "contract", "nsz", "arcp"}
+_OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz", "arcp"}, "error_model": "numpy"}
 _log = logging.getLogger("otowake")
 
 
@@ -21,14 +21,18 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 
     A disk that takes no cache (full, read-only) costs the compile time of every start, nothing else.
     """
-    options: dict[str, Any] = {"nogil": True, "fastmath": _ROUNDING_ONLY, "error_model": "numpy"}
     try:
-        compiled = numba.njit(cache=True, **options)(function)
+        compiled = numba.njit(cache=True, **_OPTIONS)(function)
     except RuntimeError as error:  # no folder can be written
         _log.info("kernels are not kept on disk: %s", error)
-        return numba.njit(**options)(function)
+        return numba.njit(**_OPTIONS)(function)
     _survive_bad_disk(compiled)
     return compiled
+
+
+def part(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A piece of kernels that is written into each of them: a call on rows takes longer than a loop over one."""
+    return cast(Callable[..., Any], numba.njit(inline="always", **_OPTIONS)(function))
 
 
 def _survive_bad_disk(compiled: Any) -> None:

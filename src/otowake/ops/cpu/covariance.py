@@ -8,39 +8,47 @@ from torch import Tensor
 
 from otowake.ops.cpu.arrays import bins_first, flat, result
 from otowake.ops.cpu.compile import kernel
+from otowake.ops.cpu.rows import apart, at_a_time, taken
 from otowake.ops.cpu.threads import over_bins
 
 _FRAMES = 512
-"""Whose sum is taken in the precision of the data."""
+"""At a time."""
 
 
 @kernel
 def _covariance(X, phi, V, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    (_, M, T), zero = X.shape, phi[0, 0, 0] - phi[0, 0, 0]
-    pre, pim = np.empty(T, phi.dtype), np.empty(T, phi.dtype)
+    (_, M, T), N, zero = X.shape, len(phi), phi[0, 0, 0] - phi[0, 0, 0]
+    full = at_a_time(T, _FRAMES)
+    x, weights = np.empty((M, 2, full), phi.dtype), np.empty((N, full), phi.dtype)
+    re, im = np.empty(full, phi.dtype), np.empty(full, phi.dtype)
+    sums = np.empty((N, M, M, 2))
     for f in range(lo, hi):
+        sums[:] = 0
         fw = f if phi.shape[1] > 1 else 0
-        for i in range(M):
-            for j in range(i + 1):
-                x, y = X[f, i], X[f, j]
-                for t in range(T):
-                    pre[t] = x[t].real * y[t].real + x[t].imag * y[t].imag
-                    pim[t] = x[t].imag * y[t].real - x[t].real * y[t].imag
-                for n in range(len(phi)):
-                    w, re, im = phi[n, fw], 0.0, 0.0
-                    for first in range(0, T, _FRAMES):
-                        some, p, q = (
-                            w[first : first + _FRAMES],
-                            pre[first : first + _FRAMES],
-                            pim[first : first + _FRAMES],
-                        )
-                        a, b = zero, zero
-                        for t in range(len(some)):
-                            a += some[t] * p[t]
-                            b += some[t] * q[t]
-                        re, im = re + a, im + b
-                    V[f, n, j, i] = complex(re / T, -im / T)
-                    V[f, n, i, j] = complex(re / T, im / T if i > j else 0.0)
+        for first in range(0, T, full):
+            for m in range(M):
+                apart(X[f, m], first, x[m, 0], x[m, 1])
+            for n in range(N):
+                taken(phi[n, fw], first, weights[n])
+            for i in range(M):
+                for j in range(i + 1):
+                    xr, xi, yr, yi = x[i, 0], x[i, 1], x[j, 0], x[j, 1]
+                    for t in range(full):
+                        re[t] = xr[t] * yr[t] + xi[t] * yi[t]
+                        im[t] = xi[t] * yr[t] - xr[t] * yi[t]
+                    for n in range(N):
+                        w, a, b = weights[n], zero, zero
+                        for t in range(full):
+                            a += w[t] * re[t]
+                            b += w[t] * im[t]
+                        sums[n, i, j, 0] += a
+                        sums[n, i, j, 1] += b
+        for n in range(N):
+            for i in range(M):
+                for j in range(i + 1):
+                    a, b = sums[n, i, j, 0] / T, sums[n, i, j, 1] / T
+                    V[f, n, j, i] = complex(a, -b)
+                    V[f, n, i, j] = complex(a, b if i > j else 0.0)
 
 
 def weighted_covariance(X: Tensor, phi: Tensor) -> Tensor:

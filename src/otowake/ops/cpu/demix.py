@@ -12,7 +12,11 @@ from torch import Tensor
 
 from otowake.ops.cpu.arrays import bins_first, flat
 from otowake.ops.cpu.compile import kernel
+from otowake.ops.cpu.rows import apart, at_a_time, put
 from otowake.ops.cpu.threads import over_bins
+
+_FRAMES = 512
+"""At a time."""
 
 
 @kernel
@@ -34,25 +38,36 @@ def _demix(X, W, Y, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
 @kernel
 def _power(X, W, v, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """v_n = sum of |W_n x|^2 over the rows of W_n; W: f n rows m."""
-    T = X.shape[2]
-    re, im = np.empty(T, v.dtype), np.empty(T, v.dtype)
+    (_, M, T), last = X.shape, W.shape[3] - 1
+    full = at_a_time(T, _FRAMES)
+    x, y = np.empty((M, 2, full), v.dtype), np.empty(full, v.dtype)
+    re, im = np.zeros(full, v.dtype), np.zeros(full, v.dtype)
     for f in range(lo, hi):
-        for n in range(W.shape[1]):
-            y = v[n, f]
-            y[:] = 0
-            for i in range(W.shape[2]):
-                for m in range(W.shape[3]):
-                    a, b, x = W[f, n, i, m].real, W[f, n, i, m].imag, X[f, m]
-                    if m == 0:
-                        for t in range(T):
-                            re[t] = a * x[t].real - b * x[t].imag
-                            im[t] = a * x[t].imag + b * x[t].real
+        for first in range(0, T, full):
+            for m in range(M):
+                apart(X[f, m], first, x[m, 0], x[m, 1])
+            for n in range(W.shape[1]):
+                for i in range(W.shape[2]):
+                    for m in range(last):
+                        a, b, xr, xi = W[f, n, i, m].real, W[f, n, i, m].imag, x[m, 0], x[m, 1]
+                        if m == 0:
+                            for t in range(full):
+                                re[t] = a * xr[t] - b * xi[t]
+                                im[t] = a * xi[t] + b * xr[t]
+                        else:
+                            for t in range(full):
+                                re[t] += a * xr[t] - b * xi[t]
+                                im[t] += a * xi[t] + b * xr[t]
+                    a, b, xr, xi = W[f, n, i, last].real, W[f, n, i, last].imag, x[last, 0], x[last, 1]
+                    if i == 0:
+                        for t in range(full):
+                            p, q = re[t] + a * xr[t] - b * xi[t], im[t] + a * xi[t] + b * xr[t]
+                            y[t] = p * p + q * q
                     else:
-                        for t in range(T):
-                            re[t] += a * x[t].real - b * x[t].imag
-                            im[t] += a * x[t].imag + b * x[t].real
-                for t in range(T):
-                    y[t] += re[t] * re[t] + im[t] * im[t]
+                        for t in range(full):
+                            p, q = re[t] + a * xr[t] - b * xi[t], im[t] + a * xi[t] + b * xr[t]
+                            y[t] += p * p + q * q
+                put(y, v[n, f], first)
 
 
 def demixed(X: Tensor, W: Tensor) -> Tensor:

@@ -7,38 +7,42 @@ import torch
 from torch import Tensor
 
 from otowake.ops.cpu.arrays import flat
-from otowake.ops.cpu.compile import kernel
+from otowake.ops.cpu.compile import kernel, part
 from otowake.ops.cpu.ratio import halved, modelled, typed, weighted
+from otowake.ops.cpu.rows import at_a_time, ended, put, taken
 from otowake.ops.cpu.threads import over_bins
 
-_FRAMES = 128
+_FRAMES = 160
 """At a time: what is summed for them stays in the first cache."""
 
 Arrays = tuple[np.ndarray, ...]
 
 
-@kernel
-def _scaled(r, f, lo, G, m, d, pos):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """pos <- sum_n r_n g_nm + d of row f of r, frames from lo on; G: n m."""
-    for t in range(len(pos)):
-        pos[t] = d
-    for n in range(r.shape[0]):
-        s, row = G[n, m], r[n, f, lo : lo + len(pos)]
-        for t in range(len(pos)):
-            pos[t] += s * row[t]
+@part
+def _scaled(r, G, m, d, Y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Y <- sum_n r_n g_nm + d; r: n frames, G: n m."""
+    for n in range(len(r)):
+        s, row = G[n, m], r[n]
+        if n == 0:
+            for t in range(len(Y)):
+                Y[t] = d + s * row[t]
+        else:
+            for t in range(len(Y)):
+                Y[t] += s * row[t]
 
 
-@kernel
-def _heard(v, B, H, e, G, d, cost, f, lo, r, row, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """sums <- neg_n and pos_n of bin f, frames from lo on; r (sources, 1, frames) and row are scratch."""
-    g, x, y = G[f if len(G) > 1 else 0], row[0], row[1]
-    for n in range(r.shape[0]):
-        modelled(B[n, f], H[n], e[n, f], lo, r[n, 0])
-    for m in range(v.shape[0]):
-        _scaled(r, 0, 0, g, m, d[m], y)
-        halved(v[m, f, lo : lo + len(y)], cost, x, y)
-        for n in range(r.shape[0]):
-            s, to_neg, to_pos = g[n, m], sums[0, n], sums[1, n]
+@part
+def _heard(v, f, first, G, d, cost, r, row, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """sums <- neg_n and pos_n of bin f, frames from `first` on, where sources have r; row is scratch."""
+    w, x, y = row[0], row[1], row[2]
+    for m in range(len(v)):
+        taken(v[m, f], first, w)
+        _scaled(r, G, m, d[m], y)
+        halved(w, cost, x, y)
+        ended(x, v[m, f], first)
+        ended(y, v[m, f], first)
+        for n in range(len(r)):
+            s, to_neg, to_pos = G[n, m], sums[0, n], sums[1, n]
             if m == 0:
                 for t in range(len(y)):
                     to_neg[t] = s * x[t]
@@ -53,17 +57,23 @@ def _heard(v, B, H, e, G, d, cost, f, lo, r, row, sums):  # type: ignore[no-unty
 def _bases(v, B, H, e, G, d, cost, out, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Bins lo .. hi."""
     (N, _, K), T, zero = B.shape, H.shape[2], cost[0] - cost[0]
+    full = at_a_time(T, _FRAMES)
+    Hs, r, sums = np.empty((N, K, full), v.dtype), np.empty((N, full), v.dtype), np.empty((2, N, full), v.dtype)
+    row = np.empty((3, full), v.dtype)
     out[:, :, lo:hi] = zero
-    for first in range(0, T, _FRAMES):
-        width = min(_FRAMES, T - first)
-        r, row, sums = np.empty((N, 1, width), v.dtype), np.empty((2, width), v.dtype), np.empty((2, N, width), v.dtype)
+    for first in range(0, T, full):
+        for n in range(N):
+            for k in range(K):
+                taken(H[n, k], first, Hs[n, k])
         for f in range(lo, hi):
-            _heard(v, B, H, e, G, d, cost, f, first, r, row, sums)
+            for n in range(N):
+                modelled(B[n, f], Hs[n], e[n, f], r[n])
+            _heard(v, f, first, G[f if len(G) > 1 else 0], d, cost, r, row, sums)
             for n in range(N):
                 neg, pos = sums[0, n], sums[1, n]
                 for k in range(K):
-                    a, b, h = zero, zero, H[n, k, first : first + width]
-                    for t in range(width):
+                    a, b, h = zero, zero, Hs[n, k]
+                    for t in range(full):
                         a += neg[t] * h[t]
                         b += pos[t] * h[t]
                     out[n, 0, f, k] += a
@@ -74,42 +84,57 @@ def _bases(v, B, H, e, G, d, cost, out, lo, hi):  # type: ignore[no-untyped-def]
 def _activations(v, B, H, e, G, d, cost, out, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Frames lo .. hi."""
     N, bins, K = B.shape
-    for first in range(lo, hi, _FRAMES):
-        width = min(_FRAMES, hi - first)
-        r, row, sums = np.empty((N, 1, width), v.dtype), np.empty((2, width), v.dtype), np.empty((2, N, width), v.dtype)
-        all_bins = np.zeros((N, 2, K, width), v.dtype)
+    full = at_a_time(hi - lo, _FRAMES)
+    Hs, r, sums = np.empty((N, K, full), v.dtype), np.empty((N, full), v.dtype), np.empty((2, N, full), v.dtype)
+    row, all_bins = np.empty((3, full), v.dtype), np.empty((N, 2, K, full), v.dtype)
+    for first in range(lo, hi, full):
+        all_bins[:] = 0
+        for n in range(N):
+            for k in range(K):
+                taken(H[n, k, :hi], first, Hs[n, k])
         for f in range(bins):
-            _heard(v, B, H, e, G, d, cost, f, first, r, row, sums)
+            for n in range(N):
+                modelled(B[n, f], Hs[n], e[n, f], r[n])
+            _heard(v[:, :, :hi], f, first, G[f if len(G) > 1 else 0], d, cost, r, row, sums)
             for n in range(N):
                 for k in range(K):
                     b = B[n, f, k]
                     neg, pos, to_neg, to_pos = sums[0, n], sums[1, n], all_bins[n, 0, k], all_bins[n, 1, k]
-                    for t in range(width):
+                    for t in range(full):
                         to_neg[t] += b * neg[t]
                         to_pos[t] += b * pos[t]
         for n in range(N):
             for i in range(2):
                 for k in range(K):
-                    for t in range(width):
-                        out[n, i, k, first + t] = all_bins[n, i, k, t]
+                    put(all_bins[n, i, k], out[n, i, k, :hi], first)
 
 
 @kernel
 def _shares(v, r, G, d, cost, out, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Bins lo .. hi: sums over frames, of every bin."""
-    (M, _, T), zero = v.shape, cost[0] - cost[0]
+    (M, _, T), N, zero = v.shape, len(r), cost[0] - cost[0]
+    full = at_a_time(T, _FRAMES)
+    rs, w, x, y = (
+        np.empty((N, full), v.dtype),
+        np.empty(full, v.dtype),
+        np.empty(full, v.dtype),
+        np.empty(full, v.dtype),
+    )
     out[:, :, lo:hi] = zero
     for f in range(lo, hi):
         g = G[f if len(G) > 1 else 0]
-        for first in range(0, T, _FRAMES):
-            width = min(_FRAMES, T - first)
-            x, y = np.empty(width, v.dtype), np.empty(width, v.dtype)
+        for first in range(0, T, full):
+            for n in range(N):
+                taken(r[n, f], first, rs[n])
             for m in range(M):
-                _scaled(r, f, first, g, m, d[m], y)
-                halved(v[m, f, first : first + width], cost, x, y)
-                for n in range(r.shape[0]):
-                    a, b, row = zero, zero, r[n, f, first : first + width]
-                    for t in range(width):
+                taken(v[m, f], first, w)
+                _scaled(rs, g, m, d[m], y)
+                halved(w, cost, x, y)
+                ended(x, v[m, f], first)
+                ended(y, v[m, f], first)
+                for n in range(N):
+                    a, b, row = zero, zero, rs[n]
+                    for t in range(full):
                         a += x[t] * row[t]
                         b += y[t] * row[t]
                     out[0, n, f, m] += a
@@ -118,11 +143,19 @@ def _shares(v, r, G, d, cost, out, lo, hi):  # type: ignore[no-untyped-def]  # n
 
 @kernel
 def _weight(v, r, G, d, cost, phi, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    (M, _, T), N = v.shape, len(r)
+    full = at_a_time(T, _FRAMES)
+    rs, w, y = np.empty((N, full), v.dtype), np.empty(full, v.dtype), np.empty(full, v.dtype)
     for f in range(lo, hi):
         g = G[f if len(G) > 1 else 0]
-        for m in range(v.shape[0]):
-            _scaled(r, f, 0, g, m, d[m], phi[m, f])
-            weighted(v[m, f], cost, phi[m, f])
+        for first in range(0, T, full):
+            for n in range(N):
+                taken(r[n, f], first, rs[n])
+            for m in range(M):
+                taken(v[m, f], first, w)
+                _scaled(rs, g, m, d[m], y)
+                weighted(w, cost, y)
+                put(y, phi[m, f], first)
 
 
 def joint_bases(v: Tensor, B: Tensor, H: Tensor, e: Tensor, G: Tensor, d: Tensor, slope: Tensor) -> Tensor:

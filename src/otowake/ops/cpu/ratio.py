@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from otowake.ops.cpu.arrays import flat
-from otowake.ops.cpu.compile import kernel
+from otowake.ops.cpu.compile import kernel, part
+from otowake.ops.cpu.rows import at_a_time, ended, put, taken
 from otowake.ops.cpu.threads import over_bins
 
 
-@kernel
+@part
 def halved(v, cost, neg, pos):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """pos = r on entry: pos <- 1 / r and neg <- c (q + a)^g q / r, q = v / r, of one row of v."""
     one, c, a, g = cost
@@ -38,7 +39,7 @@ def halved(v, cost, neg, pos):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
             neg[t] = c * q * p / np.sqrt(q + a)
 
 
-@kernel
+@part
 def weighted(v, cost, phi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """phi = r on entry: phi <- c (q + a)^g / r of one row of v."""
     one, c, a, g = cost
@@ -52,13 +53,24 @@ def weighted(v, cost, phi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
             phi[t] = c * p / np.sqrt(v[t] * p + a)
 
 
-@kernel
-def modelled(B, H, e, lo, r):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """r <- B H + e of one bin, frames from lo on."""
-    for t in range(len(r)):
-        r[t] = e
-    for k in range(B.shape[0]):
-        b, h = B[k], H[k, lo : lo + len(r)]
+@part
+def modelled(B, H, e, r):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """r <- B H + e of one bin, two bases at a time."""
+    K = len(B)
+    if K == 1:
+        b, h = B[0], H[0]
+        for t in range(len(r)):
+            r[t] = e + b * h[t]
+    else:
+        a, b, g, h = B[0], B[1], H[0], H[1]
+        for t in range(len(r)):
+            r[t] = e + a * g[t] + b * h[t]
+    for k in range(2, K - 1, 2):
+        a, b, g, h = B[k], B[k + 1], H[k], H[k + 1]
+        for t in range(len(r)):
+            r[t] += a * g[t] + b * h[t]
+    if K > 2 and K % 2:
+        b, h = B[K - 1], H[K - 1]
         for t in range(len(r)):
             r[t] += b * h[t]
 
@@ -66,16 +78,23 @@ def modelled(B, H, e, lo, r):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
 @kernel
 def _bases(v, B, H, e, cost, tiny, out, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Rows lo .. hi of (sources x bins)."""
-    bins, K, T = B.shape[1], B.shape[2], H.shape[2]
-    zero = cost[0] - cost[0]
-    neg, pos = np.empty(T, v.dtype), np.empty(T, v.dtype)
+    (N, bins, K), T, zero = B.shape, H.shape[2], cost[0] - cost[0]
+    full = at_a_time(T, T)
+    Hs, w = np.empty((N, K, full), v.dtype), np.empty(full, v.dtype)
+    neg, pos = np.empty(full, v.dtype), np.empty(full, v.dtype)
+    for n in range(N):
+        for k in range(K):
+            taken(H[n, k], 0, Hs[n, k])
     for i in range(lo, hi):
         n, f = i // bins, i % bins
-        modelled(B[n, f], H[n], e[n, f], 0, pos)
-        halved(v[n, f], cost, neg, pos)
+        taken(v[n, f], 0, w)
+        modelled(B[n, f], Hs[n], e[n, f], pos)
+        halved(w, cost, neg, pos)
+        ended(neg, v[n, f], 0)
+        ended(pos, v[n, f], 0)
         for k in range(K):
-            x, y, h = zero, zero, H[n, k]
-            for t in range(T):
+            x, y, h = zero, zero, Hs[n, k]
+            for t in range(full):
                 x += neg[t] * h[t]
                 y += pos[t] * h[t]
             out[n, f, k] = x / max(y, tiny)
@@ -84,31 +103,37 @@ def _bases(v, B, H, e, cost, tiny, out, lo, hi):  # type: ignore[no-untyped-def]
 @kernel
 def _gains(v, B, H, e, cost, tiny, out, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Frames lo .. hi."""
-    N, bins, K = B.shape
-    T, zero = hi - lo, cost[0] - cost[0]
-    neg, pos = np.empty(T, v.dtype), np.empty(T, v.dtype)
-    x, y = np.empty((K, T), v.dtype), np.empty((K, T), v.dtype)
+    (N, bins, K), zero = B.shape, cost[0] - cost[0]
+    full = at_a_time(hi - lo, hi - lo)
+    Hs, w = np.empty((K, full), v.dtype), np.empty(full, v.dtype)
+    neg, pos = np.empty(full, v.dtype), np.empty(full, v.dtype)
+    x, y = np.empty((K, full), v.dtype), np.empty((K, full), v.dtype)
     for n in range(N):
         x[:], y[:] = zero, zero
+        for k in range(K):
+            taken(H[n, k, :hi], lo, Hs[k])
         for f in range(bins):
-            modelled(B[n, f], H[n], e[n, f], lo, pos)
-            halved(v[n, f, lo:hi], cost, neg, pos)
+            taken(v[n, f, :hi], lo, w)
+            modelled(B[n, f], Hs, e[n, f], pos)
+            halved(w, cost, neg, pos)
             for k in range(K):
                 b, to_neg, to_pos = B[n, f, k], x[k], y[k]
-                for t in range(T):
+                for t in range(full):
                     to_neg[t] += b * neg[t]
                     to_pos[t] += b * pos[t]
         for k in range(K):
-            for t in range(T):
-                out[n, k, lo + t] = x[k, t] / max(y[k, t], tiny)
+            for t in range(full):
+                neg[t] = x[k, t] / max(y[k, t], tiny)
+            put(neg, out[n, k, :hi], lo)
 
 
 @kernel
 def _weight(v, r, cost, out, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    for i in range(lo, hi):
-        for t in range(v.shape[1]):
-            out[i, t] = r[i, t]
-        weighted(v[i], cost, out[i])
+    """Numbers lo .. hi."""
+    phi, scale = out[lo:hi], r[lo:hi]
+    for t in range(len(phi)):
+        phi[t] = scale[t]
+    weighted(v[lo:hi], cost, phi)
 
 
 def typed(slope: Tensor, dtype: np.dtype) -> tuple[np.floating, ...]:
@@ -118,7 +143,7 @@ def typed(slope: Tensor, dtype: np.dtype) -> tuple[np.floating, ...]:
 
 def slope_weight(v: Tensor, r: Tensor, slope: Tensor) -> Tensor:
     """Kernel of `ops.ratio.slope_weight`."""
-    vs, rs = (np.ascontiguousarray(flat(x, 1)) for x in (v, r))
+    vs, rs = (x.detach().contiguous().view(-1).numpy() for x in (v, r))
     out = np.empty_like(vs)
     over_bins(_weight, len(vs), vs, rs, typed(slope, vs.dtype), out)
     return torch.from_numpy(out).reshape(v.shape)

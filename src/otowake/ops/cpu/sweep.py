@@ -1,7 +1,7 @@
-"""Demixing sweeps, bin by bin: small matrices stay in cache, in double precision whatever the input's.
+"""Demixing sweeps: small matrices stay in cache, in double precision whatever the input's."""
 
-Arrays are copied element by element: `a[:] = b` takes Numba four seconds more to compile (its text on unequal shapes).
-"""
+from functools import lru_cache
+from itertools import product
 
 import numpy as np
 from torch import Tensor
@@ -9,124 +9,66 @@ from torch import Tensor
 from otowake.linalg.safe import loading
 from otowake.ops.cpu.arrays import bins_first, flat, result
 from otowake.ops.cpu.compile import kernel
+from otowake.ops.cpu.lanes import Program, Steps, run
 from otowake.ops.cpu.threads import over_bins
 
 
-@kernel
-def _invert(W, A, P):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """A <- W^-1 by Gauss-Jordan with row pivoting; P is scratch."""
-    M = W.shape[0]
-    for i in range(M):
-        for j in range(M):
-            P[i, j] = W[i, j]
-            A[i, j] = 1.0 if i == j else 0.0
-    for c in range(M):
-        best = c
-        for i in range(c + 1, M):
-            if abs(P[i, c]) > abs(P[best, c]):
-                best = i
-        if best != c:
+@lru_cache
+def _ip1(M: int) -> Steps:
+    """Of M rows: V holds M matrices, W one."""
+    do = Program()
+    w, P, A, L = do.matrix(M), do.matrix(M), do.matrix(M), do.matrix(M)
+    a, u, g, r = do.vector(M), do.vector(M), do.vector(M), do.vector(M)
+    d, s, unit, one, h = do.vector(5)
+    do.let(one, 1)
+    for i, j in product(range(M), repeat=2):
+        do.read_w(w[i][j], i * M + j)
+        do.read_w(P[i][j], i * M + j)
+    do.inverse(A, P)
+    for k in range(M):
+        do.let(s, 0)
+        for i in range(M):
+            do.read_v(L[i][i], (k * M + i) * M + i)
+            do.share(s, L[i][i], M)
+        do.unit(unit, s)
+        for i in range(M):
+            for j in range(i):
+                do.read_v(L[i][j], (k * M + i) * M + j)
+                do.scaled(L[i][j], L[i][j], unit)
+            do.raised(L[i][i], L[i][i], unit)  # V / s + delta I, of an empty V the identity
+        do.root(L, r)
+        do.let(h, 0)
+        for i in range(M):
+            do.times(a[i], A[i][k], one)
+            do.times(u[i], A[i][k], one)
+        do.solved(L, r, u)
+        for i in range(M):
+            do.dot(h, a[i], u[i])
+        do.scaled(h, h, s)
+        do.inverse_root(h, h)
+        for i in range(M):
+            do.conj_scaled(w[k][i], u[i], h)
+            do.write(w[k][i], k * M + i)
+        if k + 1 < M:  # A <- W^-1:  A -= a (g - e_k) / g_k, g = w_k^H A; the sign of g goes out in the quotient
             for j in range(M):
-                P[c, j], P[best, j] = P[best, j], P[c, j]
-                A[c, j], A[best, j] = A[best, j], A[c, j]
-        d = 1.0 / P[c, c]
-        for j in range(M):
-            P[c, j] *= d
-            A[c, j] *= d
-        for i in range(M):
-            if i != c:
-                g = P[i, c]
-                for j in range(M):
-                    P[i, j] -= g * P[c, j]
-                    A[i, j] -= g * A[c, j]
-
-
-@kernel
-def _solve_loaded(V, a, delta, L, u):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """u <- (V / s + delta I)^-1 a by Cholesky, s = tr V / M; gives back s."""
-    M = V.shape[0]
-    s = 0.0
-    for i in range(M):
-        s += V[i, i].real
-    s /= M
-    if not s > 2.3e-308:
-        for i in range(M):
-            u[i] = a[i]
-        return 1.0
-    for i in range(M):
-        for j in range(i + 1):
-            z = V[i, j] / s
-            if i == j:
-                z += delta
-            for k in range(j):
-                z -= L[i, k] * np.conj(L[j, k])
-            if i == j:
-                L[i, i] = np.sqrt(max(z.real, delta))
-            else:
-                L[i, j] = z / L[j, j]
-    for i in range(M):
-        z = a[i]
-        for k in range(i):
-            z -= L[i, k] * u[k]
-        u[i] = z / L[i, i]
-    for i in range(M - 1, -1, -1):
-        z = u[i]
-        for k in range(i + 1, M):
-            z -= np.conj(L[k, i]) * u[k]
-        u[i] = z / L[i, i]
-    return s
-
-
-@kernel
-def _replaced_row(W, k, a, g, A):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """A <- W^-1 after row k of W was replaced, where a was column k of A:  A -= a (g - e_k) / g_k, g = w_k^H A."""
-    M = W.shape[0]
-    for j in range(M):
-        z = 0.0j
-        for i in range(M):
-            z += W[k, i] * A[i, j]
-        g[j] = z
-    d = 1.0 / g[k]
-    g[k] -= 1.0
-    for j in range(M):
-        z = g[j] * d
-        for i in range(M):
-            A[i, j] -= a[i] * z
-
-
-@kernel
-def _ip1(V, W, delta, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    bins, N, M = W.shape
-    w = np.empty((M, M), dtype=np.complex128)
-    A, L = np.empty_like(w), np.empty_like(w)
-    a, u = np.empty(M, dtype=np.complex128), np.empty(M, dtype=np.complex128)
-    for f in range(lo, hi):
-        for i in range(M):
+                do.let(g[j], 0)
+                for i in range(M):
+                    do.less(g[j], w[k][i], A[i][j])
+            do.reciprocal(d, g[k])
+            do.share(g[k], one, 1)
             for j in range(M):
-                w[i, j] = W[f, i, j]
-        _invert(w, A, L)
-        for k in range(N):
-            for i in range(M):
-                a[i] = A[i, k]
-            s = _solve_loaded(V[f, k], a, delta, L, u)
-            h = 0.0
-            for i in range(M):
-                h += (np.conj(a[i]) * u[i]).real
-            h = 1.0 / np.sqrt(h * s)
-            for i in range(M):
-                w[k, i] = np.conj(u[i]) * h
-            _replaced_row(w, k, a, u, A)
-        for i in range(M):
-            for j in range(M):
-                W[f, i, j] = w[i, j]
+                do.times(g[j], g[j], d)
+                for i in range(M):
+                    do.less(A[i][j], a[i], g[j])
+    return do.done()
 
 
 def ip1_sweep(V: Tensor, W: Tensor) -> Tensor:
     """Kernel of `ops.sweep.ip1_sweep`."""
-    *batch, F, N, M = W.shape
+    *batch, F, _, M = W.shape
     Vs, out = flat(V, 4), np.array(flat(W, 3), order="C")
-    for b in range(len(out)):
-        over_bins(_ip1, F, np.ascontiguousarray(Vs[b]), out[b], loading(V))
+    for v, w in zip(Vs, out):
+        over_bins(run, F, *_ip1(M), np.ascontiguousarray(v).reshape(F, -1), w.reshape(F, -1), loading(V))
     return result(out, batch)
 
 
