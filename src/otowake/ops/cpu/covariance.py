@@ -8,17 +8,14 @@ from torch import Tensor
 
 from otowake.ops.cpu.arrays import bins_first, flat, result
 from otowake.ops.cpu.compile import kernel
-from otowake.ops.cpu.rows import apart, at_a_time, taken
+from otowake.ops.cpu.rows import FRAMES, apart, at_a_time, taken
 from otowake.ops.cpu.threads import over_bins
-
-_FRAMES = 512
-"""At a time."""
 
 
 @kernel
 def _covariance(X, phi, V, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     (_, M, T), N, zero = X.shape, len(phi), phi[0, 0, 0] - phi[0, 0, 0]
-    full = at_a_time(T, _FRAMES)
+    full = at_a_time(T, FRAMES)
     x, weights = np.empty((M, 2, full), phi.dtype), np.empty((N, full), phi.dtype)
     re, im = np.empty(full, phi.dtype), np.empty(full, phi.dtype)
     sums = np.empty((N, M, M, 2))

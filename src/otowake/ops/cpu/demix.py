@@ -12,11 +12,8 @@ from torch import Tensor
 
 from otowake.ops.cpu.arrays import bins_first, flat
 from otowake.ops.cpu.compile import kernel
-from otowake.ops.cpu.rows import apart, at_a_time, put
+from otowake.ops.cpu.rows import FRAMES, apart, at_a_time, put
 from otowake.ops.cpu.threads import over_bins
-
-_FRAMES = 512
-"""At a time."""
 
 
 @kernel
@@ -39,7 +36,7 @@ def _demix(X, W, Y, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
 def _power(X, W, v, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """v_n = sum of |W_n x|^2 over the rows of W_n; W: f n rows m."""
     (_, M, T), last = X.shape, W.shape[3] - 1
-    full = at_a_time(T, _FRAMES)
+    full = at_a_time(T, FRAMES)
     x, y = np.empty((M, 2, full), v.dtype), np.empty(full, v.dtype)
     re, im = np.zeros(full, v.dtype), np.zeros(full, v.dtype)
     for f in range(lo, hi):

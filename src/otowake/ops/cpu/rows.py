@@ -8,6 +8,8 @@ from otowake.ops.cpu.compile import part
 
 GRAIN = 32
 """Rows have a multiple of it."""
+FRAMES = 512
+"""Of all channels of a bin at a time, at most."""
 
 
 @part
