@@ -170,14 +170,14 @@ class Proximal:
         C = covariance(X)
         live = full_rank_bins(C)
         Q = whitening(C * X.shape[-1], live)
-        W = torch.eye(X.shape[-3], dtype=X.dtype, device=X.device).expand_as(C).clone()
+        W = torch.eye(X.shape[-3], dtype=C.dtype, device=X.device).expand_as(C).clone()
         if self.first is not None:
             found = Determined().begun(self.first(X, seed)).W @ torch.linalg.inv_ex(Q).inverse
             found = found / norm(found, (-1,)).unsqueeze(-1)
             W = torch.where(live[..., None, None], found, W)
         Y = demixed(_white(X, Q, live), W)
         p = self.splitting.begin(W, Y, len(self.shrinks))
-        return ProximalState(p, Q, live, self._prices(Y, live), X.real.new_ones((*X.shape[:-3], 2)))
+        return ProximalState(p, Q, live, self._prices(Y, live), C.real.new_ones((*X.shape[:-3], 2)))
 
     def _prices(self, Y: Mixture, live: Live) -> Float[Tensor, "*b q"]:
         """So that all penalties, at the start, add up to the number of rows of W: where scaling W pays no more."""
@@ -187,7 +187,7 @@ class Proximal:
         return torch.stack(each, -1)
 
     def step(self, X: Mixture, s: ProximalState) -> ProximalState:
-        level = torch.linalg.inv_ex(s.p.W @ s.Q).inverse[..., 0, :].abs().mT.unsqueeze(-1)
+        level = torch.linalg.inv_ex(s.p.W @ s.Q).inverse[..., 0, :].abs().mT.unsqueeze(-1).to(X.real.dtype)
 
         def shrunk(Z: Duals, a: float) -> Duals:
             parts = zip(self.shrinks, Z.unbind(-4), (a * s.price).unbind(-1), strict=True)
@@ -195,8 +195,8 @@ class Proximal:
             return torch.stack(each, -4) if len(each) > 1 else each[0].unsqueeze(-4)
 
         p, gap = self.splitting.step(_white(X, s.Q, s.live), s.p, shrunk)
-        eye = torch.eye(X.shape[-3], dtype=X.dtype, device=X.device)
-        return s._replace(p=p._replace(W=torch.where(s.live[..., None, None], p.W, eye)), gap=gap)
+        eye = torch.eye(X.shape[-3], dtype=s.Q.dtype, device=X.device)
+        return s._replace(p=p._replace(W=torch.where(s.live[..., None, None], p.W, eye)), gap=gap.to(s.gap.dtype))
 
     def cost(self, X: Mixture, s: ProximalState) -> Cost:
         priced = [shrink for shrink in self.shrinks if isinstance(shrink, Priced)]

@@ -79,7 +79,7 @@ class RankConstrained:
         p, _ = self.first.spatial.gauge(s.p)
         W = self._target_first(demixed(X, p.W), p.W)
         A, Y = torch.linalg.inv_ex(W).inverse, demixed(X, W)
-        eye = torch.eye(m - 1, dtype=X.dtype, device=X.device)
+        eye = torch.eye(m - 1, dtype=W.dtype, device=X.device)
         others = torch.where(p.live[..., None, None], W[..., 1:, :] @ p.C @ W[..., 1:, :].mH, eye)
         e = variance_floor(X)
         kap = (Y[..., 1:, :, :].conj() * demixed(Y[..., 1:, :, :], torch.linalg.inv_ex(others).inverse)).sum(-3).real
@@ -87,7 +87,7 @@ class RankConstrained:
         spread = A[..., :, 1:] @ others @ A[..., :, 1:].mH
         share = spread.diagonal(dim1=-2, dim2=-1).real.sum(-1) / (m - 1)
         a = A[..., 0]
-        return RankConstrainedState(v + e, divide(share, abs2(a).sum(-1)), v, W[..., 0, :], a, p.live)
+        return RankConstrainedState(v + e, divide(share, abs2(a).sum(-1)).to(v.dtype), v, W[..., 0, :], a, p.live)
 
     def _target_first(self, Y: Spec, W: Complex[Tensor, "*b f n m"]) -> Complex[Tensor, "*b f n m"]:
         """Rows in another order."""
@@ -121,7 +121,7 @@ class RankConstrained:
     def images(self, X: Mixture, s: RankConstrainedState, microphones: Sequence[int]) -> Images:
         mics, (t, n) = list(microphones), s.r.unbind(-3)
         y = demixed(X, s.w.unsqueeze(-2)) * (t / (t + s.l.unsqueeze(-1) * n)).unsqueeze(-3)
-        heard = (s.a[..., mics].mT.unsqueeze(-1) * y).unsqueeze(-4)
+        heard = (s.a.to(X.dtype)[..., mics].mT.unsqueeze(-1) * y).unsqueeze(-4)
         return torch.where(s.live[..., None, None, :, None], heard, shared_out(X[..., mics, :, :], X.shape[-3]))
 
     def estimate(self, X: Mixture, s: RankConstrainedState) -> Spec:

@@ -15,6 +15,14 @@ class Device(StrEnum):
     auto = "auto"
 
 
+class Finesse(StrEnum):
+    """What numbers a method runs in."""
+
+    auto = "auto"
+    single = "single"
+    double = "double"
+
+
 Frames = Annotated[str | None, typer.Option(metavar="WINDOW/HOP", help="In samples. [default: about 93 ms]")]
 Json = Annotated[bool, typer.Option("--json", help='Print the report as JSON; of several files {"runs": [...]}.')]
 Plots = Annotated[bool, typer.Option("--plots/--no-plots", help="Draw spectrograms and cost.")]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from otowake.cli.arguments import Device, Json, Plots, Seed, Seeds, Verbose, Where
+from otowake.cli.arguments import Device, Finesse, Json, Plots, Seed, Seeds, Verbose, Where
 from otowake.cli.host import prepare_process
 from otowake.cli.interrupt import interruptible
 from otowake.cli.jobs import PANELS, Job, Outcome, each, planned, say_what_happens, told, whole
@@ -59,6 +59,9 @@ def separate(
     ] = None,
     plots: Plots = True,
     device: Where = Device.cpu,
+    precision: Annotated[
+        Finesse, typer.Option(help="Of numbers; auto: single, which is faster, where it ends as well as double.")
+    ] = Finesse.auto,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -83,7 +86,7 @@ def separate(
     jobs = planned([tuple(files)] if stack else [(file,) for file in files], out, "separated", files)
     options: dict[str, Any] = {
         "sources": sources, "seed": seed, "iterations": iterations, "stft": stft, "images": images.value,
-        "device": device.value, "seeds": seeds,
+        "device": device.value, "seeds": seeds, "precision": precision.value,
     }  # fmt: skip
     pairs = _pairs(set_ or [], method)
     options["settings"] = interruptible(lambda _: _settings(method, pairs))

@@ -54,7 +54,7 @@ class Separator:
         z = self.source.update(z, self.spatial.split(o, p))
         p = self.spatial.update(X, p, o, self.source.psd(z))
         p, g = self.spatial.gauge(p)
-        return SeparatorState(self.source.rescale(z, g), p)
+        return SeparatorState(self.source.rescale(z, g.to(X.real.dtype)), p)
 
     def cost(self, X: Mixture, s: SeparatorState) -> Cost:
         return self.spatial.cost(X, s.p, self.source.psd(s.z)) + self.source.penalty(s.z)

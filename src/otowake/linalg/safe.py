@@ -38,7 +38,12 @@ LOG_FLOOR = 1e-12
 
 def variance_floor(x: Tensor) -> float:
     """The additive frozen floor e of a source model, in units of the mixture's mean power."""
-    return _pick(x, 1e-10, 1e-6)
+    return _pick(x, 1e-10, 1e-10)
+
+
+def grounded(e: Tensor, power: float = 1.0) -> Tensor:
+    """A floor e of r^power that scaling has not brought to where 1 / r^2 is no number any more in its precision."""
+    return e.clamp_min(_pick(e, 1e-100, 1e-12) ** power)
 
 
 def radius_floor(q: Tensor) -> float:

@@ -105,7 +105,7 @@ class AngularMixture:
             raise OtowakeError("A mixture of directions compares microphones; give two channels or more.")
         shape = (self.sources, f, t)
         gamma = uniform(seed, shape, X.real, stream=0, low=0.0).expand(*batch, *shape)
-        eye = torch.eye(m, dtype=X.dtype, device=X.device).expand(*batch, f, self.sources, m, m)
+        eye = torch.eye(m, dtype=torch.complex128, device=X.device).expand(*batch, f, self.sources, m, m)
         return self.m_step(X, gamma / gamma.sum(-3, keepdim=True), radii(X, eye))
 
     def step(self, X: Mixture, s: AngularState) -> AngularState:
@@ -120,8 +120,9 @@ class AngularMixture:
         live, size = heard(X)
         w = torch.where(live, gamma / torch.where(live, known.q, 1), 0)
         noise = isotropy(X) * (w * size).mean(-1).mT + self.prior / (X.shape[-1] * known.trace)
-        eye = torch.eye(X.shape[-3], dtype=X.dtype, device=X.device)
-        return AngularState(gamma, balanced(weighted_covariance(X, w) + noise[..., None, None] * eye))  # (2)
+        V = weighted_covariance(X, w)
+        eye = torch.eye(X.shape[-3], dtype=V.dtype, device=X.device)
+        return AngularState(gamma, balanced(V + noise[..., None, None] * eye))  # (2)
 
     def joint(self, X: Mixture, gamma: Power, known: Radii) -> Power:
         """log of pi |R|^-1 (q / |x|^2)^-M; of pi alone in cells without sound."""
@@ -162,7 +163,8 @@ def radii(X: Mixture, R: Covariances) -> Radii:
     trace = abs2(W).sum((-2, -1))
     q = demixed_radius(X, W)
     log_det = 2 * torch.log(L.diagonal(dim1=-2, dim2=-1).real).sum(-1)
-    return Radii(q + isotropy(X) * heard(X)[1] * trace.mT.unsqueeze(-1), log_det, trace)
+    noise = isotropy(X) * trace.mT.unsqueeze(-1).to(q.dtype)
+    return Radii(q + heard(X)[1] * noise, log_det.to(q.dtype), trace.to(q.dtype))
 
 
 def heard(X: Mixture) -> tuple[Bool[Tensor, "*b 1 f t"], Power]:

@@ -1,4 +1,7 @@
-"""Demixing, y_ft = W_f x_ft, the powers v = |y|^2, and |W_nf x_ft|^2 of matrices of each source."""
+"""Demixing, y_ft = W_f x_ft, the powers v = |y|^2, and |W_nf x_ft|^2 of matrices of each source.
+
+Results have the precision of X; W may be finer.
+"""
 
 import torch
 from torch import Tensor
@@ -7,7 +10,7 @@ from otowake.ops.registry import Op
 
 
 def definition(X: Tensor, W: Tensor) -> Tensor:
-    return (W @ X.movedim(-2, -3)).movedim(-2, -3)
+    return (W.to(X.dtype) @ X.movedim(-2, -3)).movedim(-2, -3)
 
 
 demixed = Op("demixed", definition, "demix", "(Tensor X, Tensor W) -> Tensor")

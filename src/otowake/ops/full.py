@@ -27,14 +27,14 @@ class Solved(NamedTuple):
 
 
 def solved(X: Tensor, S: Tensor, r: Tensor, e: Tensor) -> Iterator[Solved]:
-    """Some bins at a time: R is M times as large as X."""
+    """Some bins at a time: R is M times as large as X.  In the precision of S: R has to be inverted."""
     m, f, _ = X.shape[-3:]
-    r = r.expand(*r.shape[:-2], *X.shape[-2:])
-    eye = torch.eye(m, dtype=X.dtype, device=X.device)[..., None, None]
+    r = r.to(S.real.dtype).expand(*r.shape[:-2], *X.shape[-2:])
+    eye = torch.eye(m, dtype=S.dtype, device=X.device)[..., None, None]
     size = max(1, f // (4 * m))
     for first in range(0, f, size):
         some = slice(first, first + size)
-        Ss, rs, x = S[..., some, :, :], r[..., some, :], X[..., some, :]
+        Ss, rs, x = S[..., some, :, :], r[..., some, :], X[..., some, :].to(S.dtype)
         R = torch.einsum("...nfij,...nft->...ijft", Ss, rs.to(Ss.dtype)) + e[..., None, None, some, :] * eye
         V, logs = inverse_and_logdet(R)
         u = torch.einsum("...ijft,...jft->...ift", V, x)
@@ -42,7 +42,7 @@ def solved(X: Tensor, S: Tensor, r: Tensor, e: Tensor) -> Iterator[Solved]:
 
 
 def halves_definition(X: Tensor, S: Tensor, r: Tensor, e: Tensor, slope: Tensor) -> Tensor:
-    return torch.cat([_halves(s, slope) for s in solved(X, S, r, e)], -2)
+    return torch.cat([_halves(s, slope) for s in solved(X, S, r, e)], -2).to(r.dtype)
 
 
 def _halves(s: Solved, slope: Tensor) -> Tensor:

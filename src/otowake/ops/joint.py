@@ -17,15 +17,15 @@ from otowake.ops.registry import Op
 
 def channels(r: Tensor, G: Tensor, d: Tensor) -> Tensor:
     """Y: *b m f t, of r: *b n f t, G: *b n #f m, d: *b m 1 1."""
-    Y = d
+    Y = d.to(r.dtype)
     for n in range(G.shape[-3]):
-        Y = Y + _share(G, n) * r[..., n : n + 1, :, :]
+        Y = Y + _share(G, n, r) * r[..., n : n + 1, :, :]
     return Y
 
 
 def heard(G: Tensor, half: Tensor) -> Tensor:
     """sum_m g_nm x_m: *b n f t from *b m f t."""
-    return torch.stack([(_share(G, n) * half).sum(-3) for n in range(G.shape[-3])], -3)
+    return torch.stack([(_share(G, n, half) * half).sum(-3) for n in range(G.shape[-3])], -3)
 
 
 def summed(half: Tensor, r: Tensor, bins: int) -> Tensor:
@@ -34,9 +34,9 @@ def summed(half: Tensor, r: Tensor, bins: int) -> Tensor:
     return sums if bins > 1 else sums.sum(-2, keepdim=True)
 
 
-def _share(G: Tensor, n: int) -> Tensor:
-    """Of source n in each channel: *b m #f 1."""
-    return G[..., n, :, :].mT.unsqueeze(-1)
+def _share(G: Tensor, n: int, of: Tensor) -> Tensor:
+    """Of source n in each channel: *b m #f 1, in the precision of what it multiplies."""
+    return G[..., n, :, :].mT.unsqueeze(-1).to(of.dtype)
 
 
 def bases_definition(v: Tensor, B: Tensor, H: Tensor, e: Tensor, G: Tensor, d: Tensor, slope: Tensor) -> Tensor:

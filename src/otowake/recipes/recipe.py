@@ -24,6 +24,7 @@ class Recipe:
         iterations: how many are usual.
         frame: seconds of the STFT's usual frame (experiments/quality).
         crowded: the same where there are more sources than microphones, None if it does not matter.
+        single: whether single precision gives what double does (docs/decisions/0005-double-precision.md).
     """
 
     name: str
@@ -35,6 +36,7 @@ class Recipe:
     iterations: int = 100
     frame: float = 0.25
     crowded: float | None = None
+    single: bool = False
 
     def frame_for(self, sources: int, microphones: int) -> float:
         """Seconds."""
@@ -53,12 +55,14 @@ def listed(
     iterations: int = 100,
     frame: float = 0.25,
     crowded: float | None = None,
+    single: bool = False,
 ) -> Callable[[Callable[..., Method]], Callable[..., Method]]:
     """Puts a function that makes a method into `RECIPES`, under its own name."""
 
     def added(build: Callable[..., Method]) -> Callable[..., Method]:
         name = build.__name__
-        RECIPES[name] = Recipe(name, build, summary, good_for, citation, takes, iterations, frame, crowded)
+        about = summary, good_for, citation, takes, iterations, frame, crowded, single
+        RECIPES[name] = Recipe(name, build, *about)
         return build
 
     return added

@@ -73,11 +73,11 @@ def wiener(X: Mixture, s: Shares, microphones: Sequence[int]) -> Images:
 
 
 def _wiener(X: Mixture, s: Shares) -> Images:
-    S = torch.einsum("...nft,...fnij->...ftij", s.r.to(X.dtype), s.R)
+    S = torch.einsum("...nft,...fnij->...ftij", s.r.to(s.R.dtype), s.R)
     size = mean_eigenvalue(S).unsqueeze(-3)
-    u = torch.linalg.solve_ex(balanced(S), X.movedim(-3, -1).unsqueeze(-1)).result[..., 0]
+    u = torch.linalg.solve_ex(balanced(S), X.to(S.dtype).movedim(-3, -1).unsqueeze(-1)).result[..., 0]
     share = torch.where(size > 0, s.r / torch.where(size > 0, size, 1), 0)
-    return share.unsqueeze(-3) * torch.einsum("...fnij,...ftj->...nift", s.R, u)
+    return (share.unsqueeze(-3) * torch.einsum("...fnij,...ftj->...nift", s.R, u)).to(X.dtype)
 
 
 OUTPUTS: dict[str, Output] = {"wiener": wiener, "mwf": mwf, "mvdr": mvdr, "mask": mask}
@@ -86,7 +86,7 @@ OUTPUTS: dict[str, Output] = {"wiener": wiener, "mwf": mwf, "mvdr": mvdr, "mask"
 
 def filtered(X: Mixture, W: Covariances, microphones: Sequence[int]) -> Images:
     """W_n x at some microphones, W: *b f n m m; each the same whichever others are asked for."""
-    taps = W[..., list(microphones), :].movedim(-4, -1).unsqueeze(-1)  # *b n m m f 1
+    taps = W.to(X.dtype)[..., list(microphones), :].movedim(-4, -1).unsqueeze(-1)  # *b n m m f 1
     c = taps[..., 0, :, :] * X[..., None, None, 0, :, :]
     for j in range(1, X.shape[-3]):
         c = torch.addcmul(c, taps[..., j, :, :], X[..., None, None, j, :, :])

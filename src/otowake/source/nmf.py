@@ -20,7 +20,7 @@ from otowake.core.errors import OtowakeError
 from otowake.core.method import Split
 from otowake.core.types import Cost, Gain, Power
 from otowake.divergence.penalty import Penalty, Terms
-from otowake.linalg.safe import divide, rooted, variance_floor
+from otowake.linalg.safe import divide, grounded, rooted, variance_floor
 from otowake.ops import bases_ratio, factor_ratio, gains_ratio
 from otowake.ops.factored import products
 from otowake.source.domain import checked, pulled_back, to_power
@@ -123,7 +123,7 @@ class Nmf:
 
     def rescale(self, z: NmfState, g: Gain) -> NmfState:
         a = g ** (self.domain / 2)
-        return z._replace(B=z.B * a, e=z.e * a)
+        return z._replace(B=z.B * a, e=grounded(z.e * a, self.domain / 2))
 
     def bound(self, z: NmfState, split: Split, bases: bool) -> Bound:
         """Of the cost, the penalties' terms in it, in the change of B, or of H."""

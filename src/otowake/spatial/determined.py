@@ -65,7 +65,7 @@ class Determined:
 
     def init(self, X: Mixture, seed: int) -> DeterminedState:
         C = covariance(X)
-        W = torch.eye(X.shape[-3], dtype=X.dtype, device=X.device).expand_as(C).clone()
+        W = torch.eye(X.shape[-3], dtype=C.dtype, device=X.device).expand_as(C).clone()
         return DeterminedState(W, C, full_rank_bins(C))
 
     def begun(self, p: DeterminedState | Directions) -> DeterminedState:

@@ -101,7 +101,9 @@ class FullRank:
 
         def at(r: Power) -> SplitGradient:
             neg, pos = full_halves(o, p.S, r, e, slope).unbind(-4)
-            return SplitGradient(neg, pos + self._price(o, p, r) * _traces(p.S) if self.relevance else pos)
+            if self.relevance:
+                pos = pos + (self._price(o, p, r) * _traces(p.S)).to(pos.dtype)
+            return SplitGradient(neg, pos)
 
         return Split(at, (-1.0, 1.0))
 
@@ -110,7 +112,7 @@ class FullRank:
         A, K = full_turned(X, p.S, r, floor(p.C), slope).unbind(-5)
         if self.relevance:
             total = (self._price(X, p, r) * r.expand(*r.shape[:-2], *X.shape[-2:])).sum(-1)
-            A = A + total[..., None, None] * torch.eye(X.shape[-3], dtype=X.dtype, device=X.device)
+            A = A + total[..., None, None] * torch.eye(X.shape[-3], dtype=A.dtype, device=X.device)
         S = riccati(A, p.S @ K @ p.S, p.S)  # S A S = S_n K S_n
         return p._replace(S=torch.where(p.live[..., None, :, None, None], widened(S), p.S))
 
@@ -134,7 +136,7 @@ class FullRank:
         mics, parts = list(microphones), []
         for b in solved(X, p.S, r, floor(p.C)):
             Su = torch.einsum("...nfij,...jft->...nift", b.S, b.u)  # of all, so that digits do not depend on the choice
-            parts.append(Su[..., mics, :, :] * b.r.unsqueeze(-3))
+            parts.append((Su[..., mics, :, :] * b.r.unsqueeze(-3)).to(X.dtype))
         heard, n = torch.cat(parts, -2), self.sources
         left = X[..., mics, :, :] - heard.sum(-4)  # e u
         return torch.where(

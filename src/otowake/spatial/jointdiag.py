@@ -84,7 +84,7 @@ class JointDiag:
 
     def init(self, X: Mixture, seed: int) -> JointDiagState:
         C = covariance(X)
-        Q = torch.eye(X.shape[-3], dtype=X.dtype, device=X.device).expand_as(C).clone()
+        Q = torch.eye(X.shape[-3], dtype=C.dtype, device=X.device).expand_as(C).clone()
         return self.begun(DeterminedState(Q, C, full_rank_bins(C)))
 
     def begun(self, p: DeterminedState | JointDiagState | Directions) -> JointDiagState:
@@ -110,7 +110,7 @@ class JointDiag:
             halves = [heard(p.G, half) for half in one(channels(r, p.G, p.e).expand_as(o))]
             if self.relevance:
                 own = (_heard_alone(p.G, half) for half in slopes(self._held(o, p, r)))
-                halves = [half + more for half, more in zip(halves, own, strict=True)]
+                halves = [half + more.to(half.dtype) for half, more in zip(halves, own, strict=True)]
             return SplitGradient(*halves)
 
         return Split(at, self._powers, factored=None if self.relevance else jointly(o, p.G, p.e, self.density.slope(o)))

@@ -63,7 +63,7 @@ class Overdetermined:
                 f"OverIVA needs more microphones than sources: {m} microphones, {self.sources} sources; use auxiva."
             )
         C = covariance(X)
-        W = torch.eye(m, dtype=X.dtype, device=X.device)[: self.sources].expand(*C.shape[:-2], -1, -1).clone()
+        W = torch.eye(m, dtype=C.dtype, device=X.device)[: self.sources].expand(*C.shape[:-2], -1, -1).clone()
         return OverdeterminedState(W, C, full_rank_bins(C))
 
     def begun(self, p: OverdeterminedState) -> OverdeterminedState:

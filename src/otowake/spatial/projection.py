@@ -15,7 +15,7 @@ def projected_images(
 ) -> Images:
     """c_nm = A_mn y_n at some microphones; bins that are not live are shared out equally, so sums stay exact."""
     mics = list(microphones)
-    scale = A[..., mics, :].permute(*range(A.ndim - 3), -1, -2, -3)  # *b n m f
+    scale = A.to(X.dtype)[..., mics, :].permute(*range(A.ndim - 3), -1, -2, -3)  # *b n m f
     shared = shared_out(X[..., mics, :, :], A.shape[-1])
     return torch.where(live[..., None, None, :, None], scale[..., None] * Y.unsqueeze(-3), shared)
 

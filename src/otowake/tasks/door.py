@@ -5,7 +5,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -21,6 +21,9 @@ from otowake.spec import parse_stft
 from otowake.version import __version__
 
 MOST_SEEDS = 1000
+
+Precision = Literal["auto", "single", "double"]
+"""Of spectrograms and source models while a method runs."""
 
 
 class Progress(NamedTuple):
@@ -178,11 +181,13 @@ def like(y: Tensor, x: Any) -> Any:
     return y.cpu().numpy().astype(np.asarray(x).dtype, copy=False)
 
 
-def check_request(rate: int, iterations: int | None, seeds: int = 1) -> None:
+def check_request(rate: int, iterations: int | None, seeds: int = 1, precision: Precision = "auto") -> None:
     if not 1_000 <= rate <= 768_000:
         raise OtowakeError(f"A rate of {rate} Hz is outside 1000 to 768000 Hz; is it samples a second?")
     if iterations is not None and not 0 <= iterations <= 1_000_000:
         raise OtowakeError(f"{iterations} iterations were asked for; 0 to 1000000 can be had, 100 is usual.")
+    if precision not in get_args(Precision):
+        raise OtowakeError(f"There is no precision {precision!r}: use auto, single or double.")
     if not 1 <= seeds <= MOST_SEEDS:
         raise OtowakeError(f"{seeds} starts were asked for; 1 to {MOST_SEEDS} can be had, 5 are many.")
 

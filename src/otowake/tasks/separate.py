@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from otowake.core.errors import OtowakeError
@@ -23,6 +24,7 @@ from otowake.signal.stft import Stft
 from otowake.spec import GIVEN, parse_settings, show
 from otowake.tasks.choice import DEFAULT, choose, default_stft
 from otowake.tasks.door import (
+    Precision,
     Result,
     Watch,
     as_stft,
@@ -90,6 +92,7 @@ def separate(
     settings: Mapping[str, Any] | None = None,
     seeds: int = 1,
     begin: Mapping[str, Tensor] | None = None,
+    precision: Precision = "auto",
 ) -> Separation:
     """Separate a recording of several microphones (or, with methods such as "nmf", of one) into its sounds.
 
@@ -109,9 +112,12 @@ def separate(
         seeds: how many starts, from `seed` on; the one that ends with the lowest cost is taken.
         begin: the `filters` that were found for the stretch of the recording just before, by the same method: where
             they fit, a few iterations from there are enough, and no more are made.
+        precision: of spectrograms and source models while a method runs: "single" takes half the time and memory,
+            "double" leaves nothing to rounding, "auto" is single where the recipe is known to end as well.  Matrices of
+            microphones, and the sounds at the end, are computed in double.
 
     Returns:
-        Separation; computed in double precision, given back in the dtype and kind of x.
+        Separation; given back in the dtype and kind of x.
 
     Raises:
         OtowakeError: one sentence: what came, where, what to try.
@@ -120,7 +126,7 @@ def separate(
     samples = tensor(x)
     check_samples(samples)
     _check_reference(samples, reference)
-    check_request(rate, iterations, seeds)
+    check_request(rate, iterations, seeds, precision)
     choice = choose(method, samples, rate, sources)
     chosen = choice.recipe
     check_sources(chosen, sources)
@@ -133,10 +139,12 @@ def separate(
     built, values = _built(chosen, ready, sources, transform, {**choice.settings, **(settings or {})})
     where = device_name(device)
     X = ready.X.to(where)
+    finesse = ("single" if chosen.single else "double") if precision == "auto" else precision
+    cells = X.to(torch.complex64) if finesse == "single" else X
     total = chosen.iterations if iterations is None else iterations
-    begun = onward(built, begin, X) if begin and ready.restore is None else None
+    begun = onward(built, begin, cells) if begin and ready.restore is None else None
     built, total = (built, total) if begun is None else (begun, min(total, ONWARD))
-    run = watched(built, X, seed, total, watch, "separating", seeds, 1 if begun is None else max(1, total))
+    run = watched(built, cells, seed, total, watch, "separating", seeds, 1 if begun is None else max(1, total))
     out, rest = _sounds(built, X, run.state, ready, transform, samples, reference, images)
     masks = _masks(built, X, run.state)
     loud = _found(out, samples) if values.get("relevance") else {}
@@ -149,7 +157,15 @@ def separate(
         rate=rate,
         method=chosen.name,
         why=choice.why,
-        settings=dict(values, seed=seed, seeds=seeds, stft=show(transform), reference=reference, device=where),
+        settings=dict(
+            values,
+            seed=seed,
+            seeds=seeds,
+            stft=show(transform),
+            reference=reference,
+            device=where,
+            precision=finesse,
+        ),
         diagnostics={**choice.found, **ready.diagnostics, "proved_monotone": built.proved, **run.diagnostics(), **loud},
         notes=[*ready.notes, *run.notes(), *_found_note(loud)],
         state=run.state,

@@ -86,6 +86,6 @@ def _each(kernel: Any, X: Tensor, W: Tensor, dtype: torch.dtype) -> Tensor:
     """Item by item of a batch."""
     *batch, _, f, t = X.shape
     out = torch.empty((*batch, W.shape[-3], f, t), dtype=dtype)
-    for x, w, to in zip(flat(X, 3), flat(W, 4), flat(out, 3)):
+    for x, w, to in zip(flat(X, 3), flat(W.to(X.dtype), 4), flat(out, 3)):
         over_bins(kernel, f, bins_first(x), np.ascontiguousarray(w), to)
     return out

@@ -194,12 +194,12 @@ def full_halves(X: Tensor, S: Tensor, r: Tensor, e: Tensor, slope: Tensor) -> Te
 def full_turned(X: Tensor, S: Tensor, r: Tensor, e: Tensor, slope: Tensor) -> Tensor:
     """Kernel of `ops.full.full_turned`."""
     *batch, m, f, _ = X.shape
-    return _each(_turned, X, S, r, e, slope, torch.empty((*batch, 2, S.shape[-4], f, m, m), dtype=X.dtype))
+    return _each(_turned, X, S, r, e, slope, torch.empty((*batch, 2, S.shape[-4], f, m, m), dtype=S.dtype))
 
 
 def _each(kernel: Any, X: Tensor, S: Tensor, r: Tensor, e: Tensor, slope: Tensor, out: Tensor) -> Tensor:
-    """Item by item of a batch."""
-    r = r.expand(*r.shape[:-2], *X.shape[-2:])
+    """Item by item of a batch, in the precision of S."""
+    X, r, e = X.to(S.dtype), r.to(S.real.dtype).expand(*r.shape[:-2], *X.shape[-2:]), e.to(S.real.dtype)
     inner = out.ndim - X.ndim + 3
     for x, s, row, least, to in zip(flat(X, 3), flat(S, 4), flat(r, 3), flat(e[..., 0], 1), flat(out, inner)):
         s, row, least = map(np.ascontiguousarray, (s, row, least))

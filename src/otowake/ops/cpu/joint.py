@@ -173,7 +173,7 @@ def joint_activations(v: Tensor, B: Tensor, H: Tensor, e: Tensor, G: Tensor, d: 
 def _factors(kernel: Any, many: int, v: Tensor, B: Tensor, H: Tensor, e: Tensor, *rest: Tensor) -> Tensor:
     G, d, slope, out = rest
     es = _plain(e.expand(*B.shape[:-1], 1)[..., 0], 2)
-    items = zip(_plain(v, 3), _plain(B, 3), _plain(H, 3), es, *_channels(G, d), flat(out, 4))
+    items = zip(_plain(v, 3), _plain(B, 3), _plain(H, 3), es, *_channels(G, d, v.dtype), flat(out, 4))
     for *item, to in items:
         over_bins(kernel, many, *item, typed(slope, to.dtype), to)
     return out
@@ -196,13 +196,13 @@ def joint_weight(v: Tensor, r: Tensor, G: Tensor, d: Tensor, slope: Tensor) -> T
 
 def _levels(kernel: Any, v: Tensor, r: Tensor, G: Tensor, d: Tensor, slope: Tensor, out: np.ndarray) -> None:
     r = r.expand(*r.shape[:-2], *v.shape[-2:])
-    for *item, to in zip(_plain(v, 3), _plain(r, 3), *_channels(G, d), out):
+    for *item, to in zip(_plain(v, 3), _plain(r, 3), *_channels(G, d, v.dtype), out):
         over_bins(kernel, v.shape[-2], *item, typed(slope, to.dtype), to)
 
 
-def _channels(G: Tensor, d: Tensor) -> Arrays:
+def _channels(G: Tensor, d: Tensor, dtype: torch.dtype) -> Arrays:
     """G: f n m and d: m of each item."""
-    return _plain(G.movedim(-2, -3), 3), _plain(d[..., 0, 0], 1)
+    return _plain(G.to(dtype).movedim(-2, -3), 3), _plain(d[..., 0, 0].to(dtype), 1)
 
 
 def _plain(x: Tensor, inner: int) -> np.ndarray:
