@@ -81,6 +81,14 @@ def _radius(p: Problem) -> tuple[Tensor, ...]:
     return make.normal(p.mics, p.bins, p.frames), make.normal(p.bins, p.sources, p.mics, p.mics)
 
 
+def _angular(p: Problem) -> tuple[Tensor, ...]:
+    make = Maker(p)
+    X, W = make.normal(p.mics, p.bins, p.frames), make.normal(p.bins, p.sources, p.mics, p.mics)
+    X[..., 0, :1] = 0  # without sound
+    pi = make.positive(p.sources, *((p.bins, 1) if p.wide else (1, p.frames)))
+    return X, W, pi, -2 * make.positive(p.bins, p.sources), make.positive(p.bins, p.sources) / 100
+
+
 def _ip1(p: Problem) -> tuple[Tensor, ...]:
     make = Maker(p)
     Z = make.normal(p.bins, p.mics, p.mics, 3 * p.mics)
@@ -148,6 +156,7 @@ def _full(p: Problem) -> tuple[Tensor, ...]:
 
 
 ARGUMENTS: dict[str, Callable[[Problem], tuple[Tensor, ...]]] = {
+    "angular_posterior": _angular,
     "weighted_covariance": _covariance,
     "demixed": _demix,
     "demixed_power": _demix,

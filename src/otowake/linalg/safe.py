@@ -152,4 +152,4 @@ def isotropy(x: Tensor) -> float:
 
     Part of the model: it bounds the likelihood, which else has no limit where a class collapses.
     """
-    return _pick(x, 1e-10, 1e-6)
+    return _pick(x, 1e-10, 1e-10)

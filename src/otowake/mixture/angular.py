@@ -23,15 +23,16 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from otowake.core.errors import OtowakeError
 from otowake.core.random import uniform
 from otowake.core.types import Cost, Covariances, Images, Mixture, Power, Spec
 from otowake.core.wrap import Warm
-from otowake.linalg.safe import balanced, isotropy, tiny
-from otowake.ops import abs2, demixed_radius, weighted_covariance
+from otowake.linalg.safe import balanced, isotropy, mean_eigenvalue
+from otowake.ops import abs2, angular_posterior, demixed_radius, weighted_covariance
+from otowake.ops.angular import heard, joint, noisy_radius
 from otowake.signal.filters import Output, Shares, wiener
 from otowake.signal.permutation import align, ordered
 
@@ -64,10 +65,10 @@ class AngularState(NamedTuple):
     R: Covariances
 
 
-class Radii(NamedTuple):
-    """q: *b n f t, of every cell;  log_det: log|R|, and trace: tr R^-1, both *b f n."""
+class Inverse(NamedTuple):
+    """W: *b f n m m with W^H W = R^-1;  log_det: log|R|, and trace: tr R^-1, both *b f n."""
 
-    q: Power
+    W: Covariances
     log_det: Float[Tensor, "*b f n"]
     trace: Float[Tensor, "*b f n"]
 
@@ -105,43 +106,36 @@ class AngularMixture:
             raise OtowakeError("A mixture of directions compares microphones; give two channels or more.")
         shape = (self.sources, f, t)
         gamma = uniform(seed, shape, X.real, stream=0, low=0.0).expand(*batch, *shape)
-        eye = torch.eye(m, dtype=torch.complex128, device=X.device).expand(*batch, f, self.sources, m, m)
-        return self.m_step(X, gamma / gamma.sum(-3, keepdim=True), radii(X, eye))
+        gamma = gamma / gamma.sum(-3, keepdim=True)
+        known = inverse(torch.eye(m, dtype=torch.complex128, device=X.device).expand(*batch, f, self.sources, m, m))
+        return self.m_step(X, gamma, torch.where(heard(X)[0], gamma / radius(X, known), 0), known)
 
     def step(self, X: Mixture, s: AngularState) -> AngularState:
         return self.m_step(X, *self.e_step(X, s))
 
-    def e_step(self, X: Mixture, s: AngularState) -> tuple[Power, Radii]:
-        """gamma, and the radii that it was made of."""
-        known = radii(X, s.R)
-        return torch.softmax(self.joint(X, s.gamma, known), dim=-3), known  # (1)
+    def e_step(self, X: Mixture, s: AngularState) -> tuple[Power, Power, Inverse]:
+        """gamma, gamma / q, and what q is made with."""
+        known = inverse(s.R)
+        noise = isotropy(X) * known.trace
+        gamma, w = angular_posterior(X, known.W, self.weights(s.gamma), known.log_det, noise).unbind(-4)  # (1)
+        return gamma, w, known
 
-    def m_step(self, X: Mixture, gamma: Power, known: Radii) -> AngularState:
-        live, size = heard(X)
-        w = torch.where(live, gamma / torch.where(live, known.q, 1), 0)
-        noise = isotropy(X) * (w * size).mean(-1).mT + self.prior / (X.shape[-1] * known.trace)
+    def m_step(self, X: Mixture, gamma: Power, w: Power, known: Inverse) -> AngularState:
         V = weighted_covariance(X, w)
+        noise = isotropy(X) * mean_eigenvalue(V) + self.prior / (X.shape[-1] * known.trace)
         eye = torch.eye(X.shape[-3], dtype=V.dtype, device=X.device)
         return AngularState(gamma, balanced(V + noise[..., None, None] * eye))  # (2)
 
-    def joint(self, X: Mixture, gamma: Power, known: Radii) -> Power:
-        """log of pi |R|^-1 (q / |x|^2)^-M; of pi alone in cells without sound."""
-        live, size = heard(X)
-        m = X.shape[-3]
-        radius = torch.log(torch.where(live, known.q / torch.where(live, m * size, 1), 1))
-        says = known.log_det.mT.unsqueeze(-1) + m * radius
-        return torch.log(self.weights(gamma).clamp_min(tiny(gamma))) - torch.where(live, says, 0)
-
     def cost(self, X: Mixture, s: AngularState) -> Cost:
-        known = radii(X, s.R)
+        known = inverse(s.R)
         spread = known.log_det + X.shape[-3] * torch.log(known.trace / X.shape[-3])
-        fit = torch.logsumexp(self.joint(X, s.gamma, known), dim=-3)
+        fit = torch.logsumexp(joint(X, radius(X, known), self.weights(s.gamma), known.log_det), dim=-3)
         return self.prior * spread.sum((-2, -1)) - fit.sum((-2, -1))
 
     def shares(self, X: Mixture, s: AngularState) -> Shares:
         """What every cell is made of, the sources of all bins in one order."""
-        gamma, known = self.e_step(X, s)
-        found = Shares(gamma, gamma * known.q / X.shape[-3], s.R)
+        gamma, _, known = self.e_step(X, s)
+        found = Shares(gamma, gamma * radius(X, known) / X.shape[-3], s.R)
         return arranged(found) if self.weights is per_bin else found
 
     def masks(self, X: Mixture, s: AngularState) -> Power:
@@ -155,22 +149,17 @@ class AngularMixture:
         return self.images(X, s, (0,))[..., 0, :, :]
 
 
-def radii(X: Mixture, R: Covariances) -> Radii:
-    """q_nft = x^H R^-1 x + e |x|^2 / M tr R^-1."""
+def inverse(R: Covariances) -> Inverse:
     L = torch.linalg.cholesky_ex(R).L
     eye = torch.eye(R.shape[-1], dtype=R.dtype, device=R.device).expand_as(R)
     W = torch.linalg.solve_triangular(L, eye, upper=False)
-    trace = abs2(W).sum((-2, -1))
-    q = demixed_radius(X, W)
     log_det = 2 * torch.log(L.diagonal(dim1=-2, dim2=-1).real).sum(-1)
-    noise = isotropy(X) * trace.mT.unsqueeze(-1).to(q.dtype)
-    return Radii(q + heard(X)[1] * noise, log_det.to(q.dtype), trace.to(q.dtype))
+    return Inverse(W, log_det, abs2(W).sum((-2, -1)))
 
 
-def heard(X: Mixture) -> tuple[Bool[Tensor, "*b 1 f t"], Power]:
-    """Cells that hold a sound at all, and |x|^2 / M."""
-    size = abs2(X).mean(-3, keepdim=True)
-    return size > tiny(size), size
+def radius(X: Mixture, known: Inverse) -> Power:
+    """q_nft = tr(R_nf^-1 S_ft) = |W x|^2 + e |x|^2 / M tr R^-1."""
+    return noisy_radius(X, demixed_radius(X, known.W), isotropy(X) * known.trace)
 
 
 S = TypeVar("S", AngularState, Shares)

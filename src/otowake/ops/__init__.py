@@ -1,5 +1,6 @@
 """Operations with a definition in plain torch and, where there is one, a faster kernel of the same result."""
 
+from otowake.ops.angular import angular_posterior
 from otowake.ops.covariance import weighted_covariance
 from otowake.ops.demix import abs2, demixed, demixed_power, demixed_radius
 from otowake.ops.factored import activations_change, bases_change, factored_activations, factored_bases
@@ -14,6 +15,7 @@ __all__ = [
     "Op",
     "abs2",
     "activations_change",
+    "angular_posterior",
     "bases_change",
     "bases_ratio",
     "demixed",

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from otowake.ops.cpu.arrays import bins_first, flat
-from otowake.ops.cpu.compile import kernel
+from otowake.ops.cpu.compile import kernel, part
 from otowake.ops.cpu.rows import FRAMES, apart, at_a_time, put
 from otowake.ops.cpu.threads import over_bins
 
@@ -32,10 +32,36 @@ def _demix(X, W, Y, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
                         y[t] += w * x[t]
 
 
+@part
+def powered(x, W, re, im, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """y <- sum of |W x|^2 over the rows of W; x: m 2 frames;  re, im: scratch, zero where m is 1."""
+    last = W.shape[1] - 1
+    for i in range(W.shape[0]):
+        for m in range(last):
+            a, b, xr, xi = W[i, m].real, W[i, m].imag, x[m, 0], x[m, 1]
+            if m == 0:
+                for t in range(len(y)):
+                    re[t] = a * xr[t] - b * xi[t]
+                    im[t] = a * xi[t] + b * xr[t]
+            else:
+                for t in range(len(y)):
+                    re[t] += a * xr[t] - b * xi[t]
+                    im[t] += a * xi[t] + b * xr[t]
+        a, b, xr, xi = W[i, last].real, W[i, last].imag, x[last, 0], x[last, 1]
+        if i == 0:
+            for t in range(len(y)):
+                p, q = re[t] + a * xr[t] - b * xi[t], im[t] + a * xi[t] + b * xr[t]
+                y[t] = p * p + q * q
+        else:
+            for t in range(len(y)):
+                p, q = re[t] + a * xr[t] - b * xi[t], im[t] + a * xi[t] + b * xr[t]
+                y[t] += p * p + q * q
+
+
 @kernel
 def _power(X, W, v, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """v_n = sum of |W_n x|^2 over the rows of W_n; W: f n rows m."""
-    (_, M, T), last = X.shape, W.shape[3] - 1
+    _, M, T = X.shape
     full = at_a_time(T, FRAMES)
     x, y = np.empty((M, 2, full), v.dtype), np.empty(full, v.dtype)
     re, im = np.zeros(full, v.dtype), np.zeros(full, v.dtype)
@@ -44,26 +70,7 @@ def _power(X, W, v, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
             for m in range(M):
                 apart(X[f, m], first, x[m, 0], x[m, 1])
             for n in range(W.shape[1]):
-                for i in range(W.shape[2]):
-                    for m in range(last):
-                        a, b, xr, xi = W[f, n, i, m].real, W[f, n, i, m].imag, x[m, 0], x[m, 1]
-                        if m == 0:
-                            for t in range(full):
-                                re[t] = a * xr[t] - b * xi[t]
-                                im[t] = a * xi[t] + b * xr[t]
-                        else:
-                            for t in range(full):
-                                re[t] += a * xr[t] - b * xi[t]
-                                im[t] += a * xi[t] + b * xr[t]
-                    a, b, xr, xi = W[f, n, i, last].real, W[f, n, i, last].imag, x[last, 0], x[last, 1]
-                    if i == 0:
-                        for t in range(full):
-                            p, q = re[t] + a * xr[t] - b * xi[t], im[t] + a * xi[t] + b * xr[t]
-                            y[t] = p * p + q * q
-                    else:
-                        for t in range(full):
-                            p, q = re[t] + a * xr[t] - b * xi[t], im[t] + a * xi[t] + b * xr[t]
-                            y[t] += p * p + q * q
+                powered(x, W[f, n], re, im, y)
                 put(y, v[n, f], first)
 
 
