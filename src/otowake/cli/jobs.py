@@ -1,12 +1,15 @@
 """What `separate`, `extract` and `parts` do with recordings, one after the other: read, compute, write, say so."""
 
+import contextlib
 import json
 import logging
 import math
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -136,6 +139,8 @@ def _one(job: Job, compute: "Callable[[Recording, Watch], Outcome]", plots: bool
     def work(watch: "Watch") -> "tuple[Recording, Outcome]":
         from otowake.signal import audio
 
+        if plots:
+            threading.Thread(target=_fetch_ahead, daemon=True).start()
         recording = audio.stack(job.paths) if len(job.paths) > 1 else audio.read(job.paths[0])
         channels, samples = recording.samples.shape
         log.info("%s: %d channels, %d samples at %d Hz", job.paths[0], channels, samples, recording.rate)
@@ -171,6 +176,12 @@ def _written(job: Job, recording: "Recording", outcome: Outcome, plots: bool) ->
         report = _report(job, recording, outcome, form, files)
         write_bytes(place / files[-1], (json.dumps(report, indent=2) + "\n").encode())
     return report
+
+
+def _fetch_ahead() -> None:
+    """What draws the pictures comes in while the work goes on: it takes half a second."""
+    with contextlib.suppress(Exception):  # it would fail where it is needed, and be told of there
+        import_module("matplotlib.backends.backend_agg")
 
 
 class _Drawing:

@@ -6,7 +6,7 @@ p, g <- spatial.gauge(p)            scale moves from the spatial model ...
 z <- source.rescale(z, g)           ... into the source model; the cost does not change
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,10 +28,12 @@ class Separator:
     Args:
         source: how much power each sound may have (`Nmf`, `Frame`, `Flat`, ...).
         spatial: how sounds reach the microphones (`Observed`, `Determined`, ...).
+        whole: None, or the step of just these two in one piece (`otowake.fused`).
     """
 
     source: SourceModel
     spatial: SpatialModel
+    whole: "Callable[[Separator, Mixture, SeparatorState], SeparatorState] | None" = None
 
     @property
     def proved(self) -> bool:
@@ -49,6 +51,8 @@ class Separator:
         return SeparatorState(self.source.init(self.spatial.power(o, p), seed), p)
 
     def step(self, X: Mixture, s: SeparatorState) -> SeparatorState:
+        if self.whole is not None:
+            return self.whole(self, X, s)
         z, p = s
         o = self.spatial.observe(X, p)
         z = self.source.update(z, self.spatial.split(o, p))

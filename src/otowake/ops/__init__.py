@@ -2,9 +2,10 @@
 
 from otowake.ops.angular import angular_posterior
 from otowake.ops.covariance import weighted_covariance
-from otowake.ops.demix import abs2, demixed, demixed_power, demixed_radius
+from otowake.ops.demix import abs2, abs2_by_bin, demixed, demixed_power, demixed_radius
 from otowake.ops.factored import activations_change, bases_change, factored_activations, factored_bases
 from otowake.ops.full import full_halves, full_turned
+from otowake.ops.fused import modelled_covariance, row_powers
 from otowake.ops.joint import joint_activations, joint_bases, joint_shares, joint_weight
 from otowake.ops.ratio import bases_ratio, factor_ratio, gains_ratio, raised, slope_weight
 from otowake.ops.registry import OPS, Op
@@ -14,6 +15,7 @@ __all__ = [
     "OPS",
     "Op",
     "abs2",
+    "abs2_by_bin",
     "activations_change",
     "angular_posterior",
     "bases_change",
@@ -33,7 +35,9 @@ __all__ = [
     "joint_bases",
     "joint_shares",
     "joint_weight",
+    "modelled_covariance",
     "raised",
+    "row_powers",
     "slope_weight",
     "weighted_covariance",
 ]

@@ -22,6 +22,14 @@ def abs2(Y: Tensor) -> Tensor:
     return Y.real.square() + Y.imag.square()
 
 
+def by_bin_definition(Y: Tensor) -> Tensor:
+    return abs2(Y).contiguous()
+
+
+abs2_by_bin = Op("abs2_by_bin", by_bin_definition, "demix", "(Tensor Y) -> Tensor")
+"""Y: *b f t, best in memory frame by frame -> |Y|^2: *b f t, bin by bin."""
+
+
 def power_definition(X: Tensor, W: Tensor) -> Tensor:
     return abs2(definition(X, W))
 

@@ -27,6 +27,7 @@ from otowake.spatial.overdetermined import Overdetermined
     "a fast first answer, and speech in moderate reverberation",
     "N. Ono, Stable and fast update rules for independent vector analysis based on auxiliary function technique, 2011",
     iterations=50,
+    single=True,
 )
 def auxiva(density: Density = Laplace(), demix: Demix = ip1) -> Method:  # noqa: B008 - frozen
     """Independent vector analysis by auxiliary functions.
@@ -46,6 +47,7 @@ def auxiva(density: Density = Laplace(), demix: Demix = ip1) -> Method:  # noqa:
     'N. Ono, 2011 (AuxIVA); grouping its outputs is a known baseline ("AuxIVA+"), this measure of likeness is ours',
     takes="more",
     iterations=50,
+    single=True,
 )
 def auxiva_plus(
     sources: int = 2,
@@ -70,6 +72,7 @@ def auxiva_plus(
     "R. Scheibler, N. Ono, Independent vector analysis with more microphones than sources, 2019",
     takes="more",
     iterations=50,
+    single=True,
 )
 def overiva(sources: int = 2, density: Density = Gauss()) -> Method:  # noqa: B008
     """OverIVA.
@@ -89,6 +92,7 @@ def overiva(sources: int = 2, density: Density = Gauss()) -> Method:  # noqa: B0
     "D. Kitamura, N. Ono, H. Sawada, H. Kameoka, H. Saruwatari, Determined blind source separation unifying IVA and "
     "NMF, 2016",
     frame=0.4,
+    single=True,
 )
 def ilrma(
     bases: int = 2,
@@ -136,6 +140,7 @@ def ilrma(
     "2020",
     iterations=60,
     frame=0.4,
+    single=True,
 )
 def consistent_ilrma(
     stft: Stft = Stft(),  # noqa: B008
@@ -161,6 +166,7 @@ def consistent_ilrma(
     "Demixes by what the sources are drawn to, a penalty that is put in and taken out without new equations.",
     "trying other ideas of what a source is: group is independent vector analysis, low-rank and harmonic have no other",
     "K. Yatabe, D. Kitamura, Determined blind source separation via proximal splitting algorithm, 2018",
+    single=True,
 )
 def pds(
     source: Shrinks = (Group(),),  # noqa: B008
@@ -187,6 +193,7 @@ def pds(
     "speech and single voices, where no more is known than that they have harmonics",
     "K. Yatabe, D. Kitamura, Determined BSS based on time-frequency masking and its application to harmonic vector "
     "analysis, 2021",
+    single=True,
 )
 def hva(kappa: int = 0, splitting: Splitting = Pds(), tolerance: float = 1e-3) -> Method:  # noqa: B008
     """Harmonic vector analysis.

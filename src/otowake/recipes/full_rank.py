@@ -27,6 +27,7 @@ _SEKIGUCHI = (
     _SEKIGUCHI,
     takes="any",
     crowded=0.128,
+    single=True,
 )
 def fastmnmf(
     sources: int = 2,
@@ -59,6 +60,7 @@ def fastmnmf(
     _SEKIGUCHI,
     takes="any",
     crowded=0.128,
+    single=True,
 )
 def fastmnmf2(
     sources: int = 2,

@@ -14,6 +14,7 @@ from otowake.signal.filters import Output, wiener
     takes="any",
     iterations=50,
     frame=0.064,
+    single=True,
 )
 def cacgmm(
     sources: int = 2,
@@ -43,6 +44,7 @@ def cacgmm(
     takes="any",
     iterations=50,
     frame=0.064,
+    single=True,
 )
 def cgmm(
     sources: int = 2,

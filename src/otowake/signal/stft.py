@@ -8,6 +8,7 @@ Inverse    window again, add up, divide by the sum of squared windows: the least
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from jaxtyping import Complex, Float
@@ -43,8 +44,7 @@ class Stft:
 
     def window(self, x: Tensor) -> Float[Tensor, " n_fft"]:
         """Periodic Hann."""
-        real = x.real.dtype if x.is_complex() else x.dtype
-        return torch.hann_window(self.n_fft, periodic=True, dtype=real, device=x.device)
+        return _hann(self.n_fft, x.real.dtype if x.is_complex() else x.dtype, x.device)
 
     def frames(self, samples: int) -> int:
         """How many frames a signal of `samples` has."""
@@ -119,11 +119,21 @@ class Stft:
     def dual(self, x: Tensor) -> Float[Tensor, " n_fft"]:
         """The synthesis window: the window over the sum of squared windows, which repeats every hop samples
         wherever a whole set of frames overlaps (the padding sees to that for every sample of the signal)."""
-        window = self.window(x)
-        square = _overlap_added((window * window).expand(-(-self.n_fft // self.hop), -1), self.hop)
-        whole = square[self.n_fft - self.hop : self.n_fft]
-        at = (torch.arange(self.n_fft, device=x.device) + self.hop - self.n_fft) % self.hop
-        return window / whole[at]
+        return _dual(self, x.real.dtype if x.is_complex() else x.dtype, x.device)
+
+
+@lru_cache(maxsize=8)
+def _hann(n_fft: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.hann_window(n_fft, periodic=True, dtype=dtype, device=device)
+
+
+@lru_cache(maxsize=8)
+def _dual(stft: Stft, dtype: torch.dtype, device: torch.device) -> Tensor:
+    window = _hann(stft.n_fft, dtype, device)
+    square = _overlap_added((window * window).expand(-(-stft.n_fft // stft.hop), -1), stft.hop)
+    whole = square[stft.n_fft - stft.hop : stft.n_fft]
+    at = (torch.arange(stft.n_fft, device=device) + stft.hop - stft.n_fft) % stft.hop
+    return window / whole[at]
 
 
 def _overlap_added(frames: Tensor, hop: int) -> Tensor:

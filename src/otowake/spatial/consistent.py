@@ -17,7 +17,7 @@ import torch
 
 from otowake.core.method import Split
 from otowake.core.types import Cost, Gain, Images, Mixture, Power
-from otowake.ops import abs2, demixed
+from otowake.ops import abs2_by_bin, demixed
 from otowake.signal.stft import Stft
 from otowake.spatial.determined import Determined, DeterminedState
 from otowake.spatial.shares import Directions
@@ -45,7 +45,7 @@ class Consistent:
     def observe(self, X: Mixture, p: DeterminedState) -> Power:
         self.stft.check(X)
         each = (self.stft.forward(self.stft.inverse(demixed(X, w))) for w in p.W.split(1, -2))
-        return torch.cat([abs2(Y).contiguous() for Y in each], -3)
+        return torch.cat([abs2_by_bin(Y) for Y in each], -3)
 
     def power(self, o: Power, p: DeterminedState) -> Power:
         return self.spatial.power(o, p)

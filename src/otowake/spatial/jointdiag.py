@@ -34,7 +34,7 @@ from otowake.ops.joint import channels, heard, joint_shares, joint_weight, joint
 from otowake.spatial.demix.ip import ip1
 from otowake.spatial.demix.update import Demix, degree
 from otowake.spatial.determined import DeterminedState
-from otowake.spatial.projection import row_powers, shared_out
+from otowake.spatial.projection import positive_row_powers, shared_out
 from otowake.spatial.rank import covariance, full_rank_bins
 from otowake.spatial.relevance import POWERS, Held, check_relevance, relevance_cost, slopes
 from otowake.spatial.shares import Directions, Shares, diagonalised, each_bin
@@ -155,7 +155,7 @@ class JointDiag:
         return torch.where(p.live[..., None, None, :, None], heard, shared_out(X[..., mics, :, :], n))
 
     def gauge(self, p: JointDiagState) -> tuple[JointDiagState, Gain]:
-        d = row_powers(p.Q, p.C)  # *b m
+        d = positive_row_powers(p.Q, p.C)  # *b m
         G = p.G / d[..., None, None, :]
         s = G.sum(-1).mean(-1)[..., None, None]  # *b n 1 1
         s = torch.where(s > 0, s, torch.ones_like(s))

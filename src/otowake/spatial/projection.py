@@ -8,6 +8,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from otowake.core.types import Covariance, Demixer, Gain, Images, Live, Mixture, Spec
+from otowake.ops import row_powers
 
 
 def projected_images(
@@ -31,12 +32,11 @@ def normalised(p: Any) -> tuple[Any, Gain]:
     Returns:
         the state, and the gain of r that makes up for it, *b n 1 1.
     """
-    power = row_powers(p.W, p.C)
+    power = positive_row_powers(p.W, p.C)
     return p._replace(W=p.W * torch.rsqrt(power)[..., None, :, None]), (1 / power)[..., None, None]
 
 
-def row_powers(W: Demixer, C: Covariance) -> Float[Tensor, "*b n"]:
+def positive_row_powers(W: Demixer, C: Covariance) -> Float[Tensor, "*b n"]:
     """lambda_n^2 = mean_f w_n^H C_f w_n, the mean power of each row's output; 1 where there is none."""
-    products = torch.view_as_real((W @ C).resolve_conj()) * torch.view_as_real(W.resolve_conj())  # *b f n m 2
-    power = products.sum((-1, -2, -4)) / W.shape[-3]  # one sum: of two numbers at a time it takes four times as long
+    power = row_powers(W, C)
     return torch.where(power > 0, power, torch.ones_like(power))

@@ -16,6 +16,7 @@ from otowake.core.errors import OtowakeError
 from otowake.core.method import Method, Restful
 from otowake.core.run import converged, finite, iterate, recorded, until
 from otowake.core.types import Mixture
+from otowake.fused import compiled
 from otowake.signal.stft import Stft
 from otowake.spec import parse_stft
 from otowake.version import __version__
@@ -141,7 +142,7 @@ def watched(
         starts = tuple({"seed": seed + n, "cost": cost} for n, cost in enumerate(ends))
         return Run(state, run.costs, seed + at, starts, _rest(method, state))
     began = time.perf_counter()
-    log = recorded(finite(until(iterate(method, X, seed=seed), steps=total)), every=every)
+    log = recorded(finite(until(iterate(compiled(method), X, seed=seed), steps=total)), every=every)
     state, readings = None, []
     for tick in log:
         state = tick.state

@@ -7,18 +7,55 @@ import numpy as np
 from torch import Tensor
 
 from otowake.ops.cpu.arrays import bins_first, flat, result
-from otowake.ops.cpu.compile import kernel
+from otowake.ops.cpu.compile import kernel, part
 from otowake.ops.cpu.rows import FRAMES, apart, at_a_time, taken
 from otowake.ops.cpu.threads import over_bins
+
+
+@part
+def gathered(x, weights, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """sums += sum over frames of phi_n x x^H, one half of it; x: m 2 frames, weights: n frames, an even number of n."""
+    for n in range(0, len(weights), 2):
+        u, w = weights[n], weights[n + 1]
+        for i in range(len(x)):
+            xr, xi, a, b = x[i, 0], x[i, 1], 0.0, 0.0
+            for t in range(len(u)):
+                power = xr[t] * xr[t] + xi[t] * xi[t]
+                a += u[t] * power
+                b += w[t] * power
+            sums[n, i, i, 0] += a
+            sums[n + 1, i, i, 0] += b
+            for j in range(i):
+                yr, yi, a, b, c, d = x[j, 0], x[j, 1], 0.0, 0.0, 0.0, 0.0
+                for t in range(len(u)):
+                    re, im = xr[t] * yr[t] + xi[t] * yi[t], xi[t] * yr[t] - xr[t] * yi[t]
+                    a += u[t] * re
+                    b += u[t] * im
+                    c += w[t] * re
+                    d += w[t] * im
+                sums[n, i, j, 0] += a
+                sums[n, i, j, 1] += b
+                sums[n + 1, i, j, 0] += c
+                sums[n + 1, i, j, 1] += d
+
+
+@part
+def hermitian(sums, frames, V):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """V <- what was gathered, both halves, by the number of frames."""
+    for n in range(len(V)):
+        for i in range(V.shape[1]):
+            V[n, i, i] = sums[n, i, i, 0] / frames
+            for j in range(i):
+                a, b = sums[n, i, j, 0] / frames, sums[n, i, j, 1] / frames
+                V[n, j, i] = complex(a, -b)
+                V[n, i, j] = complex(a, b)
 
 
 @kernel
 def _covariance(X, phi, V, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     (_, M, T), N = X.shape, len(phi)
-    full = at_a_time(T, FRAMES)
-    x, weights = np.empty((M, 2, full)), np.empty((N, full))
-    re, im = np.empty(full), np.empty(full)
-    sums = np.empty((N, M, M, 2))
+    full, even = at_a_time(T, FRAMES), N + N % 2
+    x, weights, sums = np.empty((M, 2, full)), np.zeros((even, full)), np.empty((even, M, M, 2))
     for f in range(lo, hi):
         sums[:] = 0
         fw = f if phi.shape[1] > 1 else 0
@@ -27,34 +64,8 @@ def _covariance(X, phi, V, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN
                 apart(X[f, m], first, x[m, 0], x[m, 1])
             for n in range(N):
                 taken(phi[n, fw], first, weights[n])
-            for i in range(M):
-                xr, xi = x[i, 0], x[i, 1]
-                for t in range(full):
-                    re[t] = xr[t] * xr[t] + xi[t] * xi[t]
-                for n in range(N):
-                    w, a = weights[n], 0.0
-                    for t in range(full):
-                        a += w[t] * re[t]
-                    sums[n, i, i, 0] += a
-                for j in range(i):
-                    xr, xi, yr, yi = x[i, 0], x[i, 1], x[j, 0], x[j, 1]
-                    for t in range(full):
-                        re[t] = xr[t] * yr[t] + xi[t] * yi[t]
-                        im[t] = xi[t] * yr[t] - xr[t] * yi[t]
-                    for n in range(N):
-                        w, a, b = weights[n], 0.0, 0.0
-                        for t in range(full):
-                            a += w[t] * re[t]
-                            b += w[t] * im[t]
-                        sums[n, i, j, 0] += a
-                        sums[n, i, j, 1] += b
-        for n in range(N):
-            for i in range(M):
-                V[f, n, i, i] = sums[n, i, i, 0] / T
-                for j in range(i):
-                    a, b = sums[n, i, j, 0] / T, sums[n, i, j, 1] / T
-                    V[f, n, j, i] = complex(a, -b)
-                    V[f, n, i, j] = complex(a, b)
+            gathered(x, weights, sums)
+        hermitian(sums, T, V[f])
 
 
 def weighted_covariance(X: Tensor, phi: Tensor) -> Tensor:

@@ -15,6 +15,19 @@ from otowake.ops.cpu.compile import kernel, part
 from otowake.ops.cpu.rows import FRAMES, apart, at_a_time, put
 from otowake.ops.cpu.threads import over_bins
 
+_TILE = 32
+"""Numbers along each side of what is turned at a time."""
+
+
+@kernel
+def _by_bin(Y, v, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Y: frames bins; v: bins frames."""
+    for t in range(0, Y.shape[0], _TILE):
+        for f in range(lo, hi, _TILE):
+            for j in range(f, min(f + _TILE, hi)):
+                for i in range(t, min(t + _TILE, Y.shape[0])):
+                    v[j, i] = Y[i, j].real * Y[i, j].real + Y[i, j].imag * Y[i, j].imag
+
 
 @kernel
 def _demix(X, W, Y, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
@@ -72,6 +85,14 @@ def _power(X, W, v, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
             for n in range(W.shape[1]):
                 powered(x, W[f, n], re, im, y)
                 put(y, v[n, f], first)
+
+
+def abs2_by_bin(Y: Tensor) -> Tensor:
+    """Kernel of `ops.demix.abs2_by_bin`."""
+    out = torch.empty(Y.shape, dtype=Y.real.dtype)
+    for y, to in zip(flat(Y.mT, 2), flat(out, 2)):
+        over_bins(_by_bin, len(to), np.ascontiguousarray(y), to)
+    return out
 
 
 def demixed(X: Tensor, W: Tensor) -> Tensor:

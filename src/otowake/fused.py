@@ -1,0 +1,65 @@
+"""Iterations in fewer pieces: the same steps, with less of the size of the spectrogram written and read in between.
+
+compiled(method)    the method, and all that it is made of, with the steps that there are kernels for:
+                    NMF under demixing by IP1 (ILRMA, consistent ILRMA) makes neither r nor weights for all frames
+
+A step that is not one of these is done as it is written.  `tests/laws` holds both to one result.
+"""
+
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, cast
+
+import torch
+
+from otowake.core.method import Method
+from otowake.core.separator import Separator, SeparatorState
+from otowake.core.types import Mixture
+from otowake.ops import ip1_sweep, modelled_covariance
+from otowake.source.nmf import Nmf
+from otowake.spatial.consistent import Consistent
+from otowake.spatial.demix import ip1
+from otowake.spatial.determined import Determined
+
+
+def compiled(method: Method) -> Method:
+    """The same method; its steps are done in fewer pieces where they can be."""
+    return cast(Method, _with_kernels(method))
+
+
+def _with_kernels(part: Any) -> Any:
+    """Of a method, of methods in a tuple, and of what they are made of; the same object where nothing changes."""
+    if type(part) is tuple:
+        each = tuple(map(_with_kernels, part))
+        return part if all(a is b for a, b in zip(part, each)) else each
+    if isinstance(part, Separator):
+        return replace(part, whole=demixed_by_model) if _suits(part) else part
+    if not is_dataclass(part) or isinstance(part, type):
+        return part
+    held = {field.name: getattr(part, field.name) for field in fields(part) if field.init}
+    found = {name: _with_kernels(value) for name, value in held.items()}
+    changed = {name: value for name, value in found.items() if value is not held[name]}
+    return replace(part, **changed) if changed else part
+
+
+def _suits(method: Separator) -> bool:
+    spatial = _determined(method.spatial)
+    if spatial is None or not isinstance(method.source, Nmf) or method.source.domain != 2:
+        return False
+    return spatial.demix is ip1 and not spatial.density.axes and spatial.density.degree == 2
+
+
+def _determined(spatial: Any) -> Determined | None:
+    if isinstance(spatial, Consistent):
+        return spatial.spatial
+    return spatial if isinstance(spatial, Determined) else None
+
+
+def demixed_by_model(method: Separator, X: Mixture, s: SeparatorState) -> SeparatorState:
+    """`Separator.step`, whose weights are made where they are summed."""
+    spatial, p = method.spatial, s.p
+    o = spatial.observe(X, p)
+    z = method.source.update(s.z, spatial.split(o, p))
+    slope = cast(Determined, _determined(spatial)).density.slope(o)
+    W = ip1_sweep(modelled_covariance(X, o, *z, slope), p.W)
+    p, g = spatial.gauge(p._replace(W=torch.where(p.live[..., None, None], W, p.W)))
+    return SeparatorState(method.source.rescale(z, g.to(X.real.dtype)), p)
