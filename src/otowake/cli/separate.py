@@ -55,7 +55,7 @@ def separate(
     stack: Annotated[bool, typer.Option("--stack", help="The files are one recording, one file a microphone.")] = False,
     block: Annotated[
         float | None,
-        typer.Option(min=0, metavar="SECONDS", help="Of a block; 0: in one piece. [default: 20 of longer than 120 s]"),
+        typer.Option(min=0, metavar="SECONDS", help="Of a block; 0: in one piece. [default: 40 of longer than 120 s]"),
     ] = None,
     plots: Plots = True,
     device: Where = Device.cpu,

@@ -48,7 +48,7 @@ def grounded(e: Tensor, power: float = 1.0) -> Tensor:
 
 def radius_floor(q: Tensor) -> float:
     """What is added to q = v / r where a density has a cusp at zero (part of the model, hence of the cost)."""
-    return _pick(q, 1e-10, 1e-6)
+    return _pick(q, 1e-10, 1e-10)
 
 
 def loading(V: Tensor) -> float:

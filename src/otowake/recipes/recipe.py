@@ -24,7 +24,7 @@ class Recipe:
         iterations: how many are usual.
         frame: seconds of the STFT's usual frame (experiments/quality).
         crowded: the same where there are more sources than microphones, None if it does not matter.
-        single: whether single precision gives what double does (docs/decisions/0005-double-precision.md).
+        single: whether single precision gives what double does (docs/decisions/0005-precision.md).
     """
 
     name: str
