@@ -1,12 +1,12 @@
 """A pretended device: tensors that live elsewhere and refuse what CUDA would refuse, on a machine without one.
 
-`with Elsewhere() as there:` tensors moved with `.to(there.device)`, and all that is made from them, count as being there.
-Their numbers are ordinary CPU tensors, so what is computed can be compared.  Refused are
+`with Elsewhere() as there:` tensors moved with `.to(there.device)`, and all that is made from them, count as being
+there.  Their numbers are ordinary CPU tensors, so what is computed can be compared.  Refused are
 
-- an operation on such a tensor and an ordinary one of one axis or more (CUDA takes numbers, and indices, from the CPU);
+- an operation on such a tensor and an ordinary one of one axis or more (CUDA takes numbers and indices from the CPU);
 - `.numpy()` of one, and random numbers there from a generator of the CPU;
-- while `there.unbroken` is true: whatever would make CUDA's host wait (`.item()`, truth, copies, unknown sizes, checks of
-  matrices), so that a step could not be captured as a graph.
+- while `there.unbroken` is true: whatever would make CUDA's host wait (`.item()`, truth, copies, unknown sizes, checks
+  of matrices), so that a step could not be captured as a graph.
 
 The device is called "meta", which torch lets every machine name.
 """
