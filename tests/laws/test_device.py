@@ -8,7 +8,10 @@ from elsewhere import Elsewhere, Refused, There
 from test_equivariance import recording
 
 import otowake
-from otowake.core.state import tensors
+from otowake.core.errors import OtowakeError
+from otowake.core.graph import Graphed, graphed
+from otowake.core.state import rebuilt, tensors
+from otowake.ops import registry
 from otowake.tasks import blocks, extract, learn, separate
 
 STEPS = 3
@@ -53,14 +56,45 @@ def test_a_recipe_runs_elsewhere(name):
 
 
 @pytest.mark.parametrize("name", WAITLESS)
-def test_a_step_waits_for_nothing(name):
+def test_a_step_waits_for_nothing(name, monkeypatch):
     """The host learns no number of the device, so a step can be kept as a graph (`core/graph.py`)."""
     case = RECIPE_CASES[name]
+    monkeypatch.setattr(registry, "ACCELERATOR", Elsewhere.device.type)
     with Elsewhere() as there:
         X = problem(case, 42).to(there.device)
         s = ran(case.method, X, 1)
         there.unbroken = True
         case.method.step(X, s)
+
+
+@pytest.mark.parametrize("name", ["auxiva", "ilrma", "fastmnmf2", "cacgmm"])
+def test_a_graph_s_states_follow_each_other(name):
+    """With a graph that makes the step anew: states come in by copies and go out in one place."""
+    case = RECIPE_CASES[name]
+    X = problem(case, 43)
+    begun = ran(case.method, X, 1)
+    held = rebuilt(begun, {key: x.clone() for key, x in tensors(begun).items()})
+    result = case.method.step(X, held)
+
+    class Again:
+        def replay(self):
+            for place, x in zip(tensors(result).values(), tensors(case.method.step(X, held)).values()):
+                place.copy_(x)
+
+    step, s = Graphed(X, held, Again(), result), begun
+    for _ in range(3):
+        s = step(s)
+    wanted = ran(case.method, X, 3, begun)
+    assert all(torch.equal(x, y) for x, y in zip(tensors(s).values(), tensors(wanted).values()))
+
+
+@pytest.mark.parametrize(("name", "why"), [("ilrma", "CUDA only"), ("ilrma-density=t", "another device")])
+def test_what_cannot_be_a_graph_is_refused(name, why):
+    method = RECIPE_CASES[name].method
+    with Elsewhere() as there:
+        X = problem(RECIPE_CASES[name], 44).to(there.device)
+        with pytest.raises(OtowakeError, match=why):
+            graphed(method, X, method.init(X, 0))
 
 
 # ---- through the doors ------------------------------------------------------------------------------------------
