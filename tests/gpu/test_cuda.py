@@ -84,13 +84,6 @@ def test_a_graph_is_the_step(name):
     assert all(torch.equal(x, before[key]) for key, x in tensors(begun).items())
 
 
-def test_a_step_that_waits_is_no_graph():
-    case = RECIPE_CASES["mnmf"]
-    X = problem(case, 57).cuda()
-    with pytest.raises(OtowakeError, match=r"method\.step"):
-        graphed(case.method, X, case.method.init(X, 0))
-
-
 @pytest.mark.parametrize("name", PLAIN)
 def test_a_recording_is_separated(name):
     wanted = {"sources": asked(name), "iterations": 6, "stft": "256/64", "precision": "double"}
@@ -113,3 +106,10 @@ def test_blocks_go_on():
     plan, first = blocks.Plan(8000, 4000, 1000, "ilrma", 2, options), blocks.Part(0, recording("ilrma"))
     done = plan.separated(first._replace(start=3000), plan.separated(first, None, 0), 2)
     assert np.isfinite(done.sounds).all()
+
+
+def test_a_step_that_waits_is_no_graph():
+    case = RECIPE_CASES["mnmf"]
+    X = problem(case, 57).cuda()
+    with pytest.raises(OtowakeError, match=r"method\.step"):
+        graphed(case.method, X, case.method.init(X, 0))
