@@ -12,6 +12,7 @@ from otowake.core.errors import OtowakeError
 from otowake.core.graph import Graphed, graphed
 from otowake.core.state import rebuilt, tensors
 from otowake.ops import registry
+from otowake.ops.gpu import sweep
 from otowake.tasks import blocks, extract, learn, separate
 
 STEPS = 3
@@ -60,6 +61,7 @@ def test_a_step_waits_for_nothing(name, monkeypatch):
     """The host learns no number of the device, so a step can be kept as a graph (`core/graph.py`)."""
     case = RECIPE_CASES[name]
     monkeypatch.setattr(registry, "ACCELERATOR", Elsewhere.device.type)
+    monkeypatch.setattr(sweep, "FEW", 8)
     with Elsewhere() as there:
         X = problem(case, 42).to(there.device)
         s = ran(case.method, X, 1)

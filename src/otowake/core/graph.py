@@ -5,7 +5,8 @@
         state = step(state)
 
 A graph knows places in memory and no decisions: it replays what one step did.  So it takes methods whose step asks the
-device for no number (`tests/laws/test_device.py` lists them), after openings and counted phases are over.
+device for no number (`tests/laws/test_device.py` lists them).  Of a method with counted phases (`Warm`) it takes the
+part whose turn it is: method.active(state) and state.s.
 """
 
 from dataclasses import dataclass
