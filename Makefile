@@ -1,5 +1,6 @@
 # make demo: separate the example and print what came out.    make test: run the tests.
 # make bench: speed and memory beside other packages, which live in an environment of their own (15 to 20 minutes).
+# make test-gpu, make gpu: tests and times on a CUDA device.
 # make bench-compare: what changed since the figures that git has.    make roofline: kernels beside the machine's limits.
 PYTHON ?= python3
 VENV   ?= .venv
@@ -9,7 +10,7 @@ PIP    := $(BIN)/python $(INSTALL)
 PEERS  ?= .venv-bench
 BENCH  := $(PEERS)/bin/python
 
-.PHONY: demo test lint nightly docs bench bench-compare bench-online roofline parity
+.PHONY: demo test test-gpu lint nightly docs bench bench-compare bench-online roofline gpu parity
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -28,6 +29,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n auto -q
+
+test-gpu: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -q -m gpu
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -58,6 +62,9 @@ bench-online: $(PEERS)/.installed
 
 roofline: $(PEERS)/.installed
 	$(BENCH) benchmarks/bench.py roofline
+
+gpu: $(VENV)/.installed
+	$(BIN)/python benchmarks/gpu.py
 
 parity: $(PEERS)/.installed
 	$(BENCH) benchmarks/make_parity.py

@@ -2,7 +2,8 @@
 
 The definition is the equation in plain torch: it is differentiable and is the oracle.  The kernel, where there is
 one, is registered with `torch.library` and taken when no gradient is wanted and the tensors are on the
-CPU.  One parametrised test holds every kernel against its definition.
+CPU; some ops have another one for tensors on an accelerator.  One parametrised test holds every kernel against its
+definition.
 """
 
 import warnings
@@ -18,6 +19,8 @@ OPS: dict[str, "Op"] = {}
 _LIBRARY = torch.library.Library("otowake", "DEF")
 # What `torch.library.custom_op` is made of; that one imports torch's compiler at the first call, 1.7 s of every start.
 
+ACCELERATOR = "cuda"
+"""The device of the kernels in `ops.gpu`."""
 _DTYPES = (torch.float32, torch.float64, torch.complex64, torch.complex128)
 
 
@@ -31,6 +34,7 @@ class Op:
             need no gradient; None where the definition is as fast.  Imported, with its compiler, at the first call.
         schema: the torch schema of the arguments.
         suits: whether the kernel is the faster one for these arguments.
+        gpu: the module of `ops.gpu` with a function of the op's name, for tensors on an accelerator.
     """
 
     def __init__(
@@ -40,9 +44,11 @@ class Op:
         kernel: str | None,
         schema: str,
         suits: Callable[..., bool] = lambda *_: True,
+        gpu: str | None = None,
     ) -> None:
         self.name, self.definition, self.suits = name, definition, suits
         self.kernel = None if kernel is None else _lazily(f"otowake.ops.cpu.{kernel}", name)
+        self.gpu = None if gpu is None else _lazily(f"otowake.ops.gpu.{gpu}", name)
         self._fast = self.kernel
         if self.kernel is not None:
             _LIBRARY.define(name + schema)
@@ -51,8 +57,8 @@ class Op:
         OPS[name] = self
 
     def __call__(self, *args: Tensor) -> Tensor:
-        if self._fast is None or not _suits_kernel(args) or not self.suits(*args):
-            return self.definition(*args)
+        if self._fast is None or not _suits_kernel(args, "cpu") or not self.suits(*args):
+            return self._elsewhere(*args)
         if not all(type(a) is Tensor for a in args):  # those of a tracer; torch's way to the kernel takes longer
             return getattr(torch.ops.otowake, self.name)(*args)
         try:
@@ -67,6 +73,12 @@ class Op:
             self._fast = None
             return self.definition(*args)
 
+    def _elsewhere(self, *args: Tensor) -> Tensor:
+        """By the accelerator's kernel, or the definition."""
+        if self.gpu is None or not _suits_kernel(args, ACCELERATOR):
+            return self.definition(*args)
+        return self.gpu(*args)
+
 
 def _lazily(module: str, name: str) -> Callable[..., Tensor]:
     def kernel(*args: Tensor) -> Tensor:
@@ -75,9 +87,9 @@ def _lazily(module: str, name: str) -> Callable[..., Tensor]:
     return kernel
 
 
-def _suits_kernel(args: tuple[Tensor, ...]) -> bool:
+def _suits_kernel(args: tuple[Tensor, ...], device: str) -> bool:
     wants_gradient = torch.is_grad_enabled() and any(a.requires_grad for a in args)
-    return not wants_gradient and all(a.device.type == "cpu" and a.dtype in _DTYPES for a in args)
+    return not wants_gradient and all(a.device.type == device and a.dtype in _DTYPES for a in args)
 
 
 def _compiler_errors() -> tuple[type[Exception], ...]:

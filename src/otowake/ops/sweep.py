@@ -43,7 +43,7 @@ def iss1_definition(X: Tensor, W: Tensor, phi: Tensor) -> Tensor:
     return W
 
 
-ip1_sweep = Op("ip1_sweep", ip1_definition, "sweep", "(Tensor V, Tensor W) -> Tensor")
+ip1_sweep = Op("ip1_sweep", ip1_definition, "sweep", "(Tensor V, Tensor W) -> Tensor", gpu="sweep")
 """(V: *b f n m m, W: *b f n m with n = m) -> W."""
 iss1_sweep = Op("iss1_sweep", iss1_definition, "sweep", "(Tensor X, Tensor W, Tensor phi) -> Tensor")
 """(X: *b m f t, W: *b f n m, phi: *b n f t or *b n 1 t) -> W."""

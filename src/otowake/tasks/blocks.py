@@ -143,7 +143,7 @@ class Plan:
         told |= {"rest": done.rest is not None or len(sounds) < len(done.sources), "cost": done.costs[-1:]}
         if done.onward:
             told |= {"onward": True, "converged": True, "fall": _fall(done, part)}
-        return Done(part.start, heard, sounds, told, {name: x.numpy() for name, x in done.filters.items()})
+        return Done(part.start, heard, sounds, told, {name: x.cpu().numpy() for name, x in done.filters.items()})
 
     def _given(self, option: str) -> Any:
         return (self.options or {}).get(option)

@@ -29,7 +29,8 @@ def _ip2(V: Covariances, W: Demixer) -> Demixer:
     if W.shape[-2] == 1:
         return ip1_sweep(V, W)
     for m, n in pairs(W.shape[-2]):
-        A = torch.linalg.inv_ex(W).inverse[..., :, [m, n]]
+        inverse = torch.linalg.inv_ex(W).inverse
+        A = torch.stack((inverse[..., m], inverse[..., n]), -1)  # indices as numbers: no device waits for a list
         P = {q: torch.linalg.solve_ex(V[..., q, :, :], A).result for q in (m, n)}
         h = generalised_pair(A.mH @ P[m], A.mH @ P[n])  # B_q = P_q^H V_q P_q = A^H P_q
         rows = {q: (P[q] @ h[i][..., None])[..., 0].conj() for i, q in enumerate((m, n))}

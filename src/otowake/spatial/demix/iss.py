@@ -37,7 +37,7 @@ def _iss2(V: Covariances, W: Demixer) -> Demixer:
 
 
 def _steer_pair(V: Covariances, W: Demixer, m: int, n: int) -> Demixer:
-    Z = W[..., [m, n], :]  # rows of z = Z x
+    Z = torch.stack((W[..., m, :], W[..., n, :]), -2)  # rows of z = Z x
     rows = {}
     for k in range(W.shape[-2]):
         if k not in (m, n):

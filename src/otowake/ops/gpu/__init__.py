@@ -1,0 +1,1 @@
+"""Kernels for tensors on an accelerator: Triton, or plain torch without complex types."""
