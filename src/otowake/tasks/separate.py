@@ -123,9 +123,7 @@ def separate(
         OtowakeError: one sentence: what came, where, what to try.
     """
     began = time.perf_counter()
-    samples = tensor(x)
-    check_samples(samples)
-    _check_reference(samples, reference)
+    samples = _checked(x, reference)
     check_request(rate, iterations, seeds, precision)
     choice = choose(method, samples, rate, sources)
     chosen = choice.recipe
@@ -134,16 +132,16 @@ def separate(
     transform = as_stft(stft) or default_stft(rate, seconds, samples.shape[-1])
     check_length(samples, transform)
     check_fits(chosen, samples, sources, transform)
-    order = _reference_first(samples.shape[-2], reference)
-    ready = prepared(samples[..., order, :], transform, sources, chosen.takes)
+    ready = prepared(samples[..., _reference_first(samples.shape[-2], reference), :], transform, sources, chosen.takes)
     built, values = _built(chosen, ready, sources, transform, {**choice.settings, **(settings or {})})
     where = device_name(device)
     X = ready.X.to(where)
-    finesse = ("single" if chosen.single else "double") if precision == "auto" else precision
-    cells = X.to(torch.complex64) if finesse == "single" else X
+    fine = ("single" if chosen.single else "double") if precision == "auto" else precision
+    cells = X if fine == "double" else X.to(torch.complex64)
+    asked = {"seed": seed, "seeds": seeds, "stft": show(transform), "reference": reference, "device": where}
     total = chosen.iterations if iterations is None else iterations
-    begun = onward(built, begin, cells) if begin and ready.restore is None else None
-    built, total = (built, total) if begun is None else (begun, min(total, ONWARD))
+    if begun := onward(built, begin, cells) if begin and ready.restore is None else None:
+        built, total = begun, min(total, ONWARD)
     run = watched(built, cells, seed, total, watch, "separating", seeds, 1 if begun is None else max(1, total))
     out, rest = _sounds(built, X, run.state, ready, transform, samples, reference, images)
     masks = _masks(built, X, run.state)
@@ -157,15 +155,7 @@ def separate(
         rate=rate,
         method=chosen.name,
         why=choice.why,
-        settings=dict(
-            values,
-            seed=seed,
-            seeds=seeds,
-            stft=show(transform),
-            reference=reference,
-            device=where,
-            precision=finesse,
-        ),
+        settings={**values, **asked, "precision": fine},
         diagnostics={**choice.found, **ready.diagnostics, "proved_monotone": built.proved, **run.diagnostics(), **loud},
         notes=[*ready.notes, *run.notes(), *_found_note(loud)],
         state=run.state,
@@ -175,9 +165,13 @@ def separate(
     )
 
 
-def _check_reference(x: Tensor, reference: int) -> None:
-    if not 0 <= reference < x.shape[-2]:
-        raise OtowakeError(f"The reference channel {reference} does not exist: there are 0 to {x.shape[-2] - 1}.")
+def _checked(x: Any, reference: int) -> Tensor:
+    """The samples, which are as they should be."""
+    samples = tensor(x)
+    check_samples(samples)
+    if not 0 <= reference < samples.shape[-2]:
+        raise OtowakeError(f"The reference channel {reference} does not exist: there are 0 to {samples.shape[-2] - 1}.")
+    return samples
 
 
 def _reference_first(channels: int, reference: int) -> list[int]:
