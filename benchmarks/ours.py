@@ -38,6 +38,7 @@ def stepped(method: Any, X: Any, s: Any, n: int) -> Any:
 def demixing(case: Case, d: dict, dtype: str) -> Run:
     from otowake.core.separator import Separator
     from otowake.divergence.density import Gauss, Laplace, Pooled
+    from otowake.fused import compiled
     from otowake.source.flat import Flat
     from otowake.source.nmf import Nmf
     from otowake.spatial.demix.ip import ip1
@@ -45,7 +46,7 @@ def demixing(case: Case, d: dict, dtype: str) -> Run:
 
     X, iva = mixture(case, d, dtype), case.method == "auxiva"
     source = Flat() if iva else Nmf(case.bases)
-    method = Separator(source, Determined(ip1, Pooled(Laplace()) if iva else Gauss()))
+    method = compiled(Separator(source, Determined(ip1, Pooled(Laplace()) if iva else Gauss())))
 
     def run(n: int) -> np.ndarray:
         s = method.init(X, seed=SEED)

@@ -116,6 +116,17 @@ def _inverse(s: Size) -> float:
 
 KERNELS: dict[str, Kernel] = {
     "weighted_covariance": Kernel(lambda m: (m.X(), m.v(m.s.N)), lambda s: s.N * (4 * s.M**2 + 2 * s.M) * s.C),
+    "modelled_covariance": Kernel(
+        lambda m: (m.X(), m.v(m.s.N), *m.factors(), m.gauss),
+        lambda s: s.N * (4 * s.M**2 + 2 * s.M + 2 * s.K + 1) * s.C,
+        "MK",
+    ),
+    "row_powers": Kernel(lambda m: (m.W(), m.spread(1)[:, 0]), lambda s: s.N * s.F * (4 * s.M**2 + 2 * s.M)),
+    "angular_posterior": Kernel(
+        lambda m: (m.X(), m.spread(m.s.N), m.positive(m.s.N, m.s.F, 1), *(m.positive(m.s.F, m.s.N) for _ in range(2))),
+        lambda s: ((8 * s.M + 4) * s.M * s.N + (s.M + 8) * s.N + 4 * s.M) * s.C,
+    ),
+    "abs2_by_bin": Kernel(lambda m: (m.normal(m.s.N, m.s.T, m.s.F).mT,), lambda s: 3 * s.N * s.C),
     "demixed": Kernel(lambda m: (m.X(), m.W()), lambda s: 8 * s.N * s.M * s.C),
     "demixed_power": Kernel(lambda m: (m.X(), m.W()), lambda s: (8 * s.M + 3) * s.N * s.C),
     "demixed_radius": Kernel(lambda m: (m.X(), m.spread(m.s.N)), lambda s: (8 * s.M + 4) * s.M * s.N * s.C),

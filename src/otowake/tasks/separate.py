@@ -128,8 +128,8 @@ def separate(
     choice = choose(method, samples, rate, sources)
     chosen = choice.recipe
     check_sources(chosen, sources)
-    seconds = chosen.frame_for(sources or 0, samples.shape[-2])
-    transform = as_stft(stft) or default_stft(rate, seconds, samples.shape[-1])
+    frame = chosen.frame_for(sources or 0, samples.shape[-2])
+    transform = as_stft(stft) or default_stft(rate, frame, samples.shape[-1])
     check_length(samples, transform)
     check_fits(chosen, samples, sources, transform)
     ready = prepared(samples[..., _reference_first(samples.shape[-2], reference), :], transform, sources, chosen.takes)
@@ -144,14 +144,13 @@ def separate(
         built, total = begun, min(total, ONWARD)
     run = watched(built, cells, seed, total, watch, "separating", seeds, 1 if begun is None else max(1, total))
     out, rest = _sounds(built, X, run.state, ready, transform, samples, reference, images)
-    masks = _masks(built, X, run.state)
     loud = _found(out, samples) if values.get("relevance") else {}
     return Separation(
         sources=like(out, x),
         rest=None if rest is None else like(rest, x),
         transform=transform,
         residuals=run.residuals,
-        masks=None if masks is None else like(masks, x),
+        masks=_masks(built, X, run.state, x),
         rate=rate,
         method=chosen.name,
         why=choice.why,
@@ -210,10 +209,11 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, int | float | str | None) else show(value)
 
 
-def _masks(method: Method, X: Tensor, state: Any) -> Tensor | None:
+def _masks(method: Method, X: Tensor, state: Any, x: Any) -> Any:
+    """Of methods that have any, as the kind and dtype of x."""
     if isinstance(method, Warm):
-        return _masks(method.active(state), X, state.s)
-    return method.masks(X, state) if isinstance(method, Dividing) else None
+        return _masks(method.active(state), X, state.s, x)
+    return like(method.masks(X, state), x) if isinstance(method, Dividing) else None
 
 
 def _found(sources: Tensor, x: Tensor) -> dict[str, Any]:
