@@ -39,6 +39,12 @@ def rebuilt(like: Any, named: dict[str, Tensor], prefix: str = "") -> Any:
     return type(like)(*parts) if hasattr(like, "_fields") else tuple(parts)
 
 
+def in_double(state: Any) -> Any:
+    """The same numbers in double precision."""
+    finer = {torch.float32: torch.float64, torch.complex64: torch.complex128}
+    return rebuilt(state, {name: x.to(finer.get(x.dtype, x.dtype)) for name, x in tensors(state).items()})
+
+
 def _names(state: Any) -> tuple[str, ...]:
     """Fields of a NamedTuple, numbers of a tuple."""
     return getattr(state, "_fields", None) or tuple(map(str, range(len(state))))

@@ -81,12 +81,18 @@ def check_length(x: Tensor, stft: Stft) -> None:
 
 
 def spectrogram(x: Float[Tensor, "*b m samples"], stft: Stft) -> tuple[Mixture, Float[Tensor, "*b 1 1 1"]]:
-    """The spectrogram at unit mean power, and the scale that was taken out.  A gain of 1e-200 is survived."""
-    peak = x.abs().amax((-2, -1), keepdim=True)
-    X = stft.forward(x / peak)
-    power = (X.real**2 + X.imag**2).mean((-3, -2, -1), keepdim=True)
-    scale = power.sqrt()
-    return bins_first(X / scale), scale * peak.unsqueeze(-1)
+    """The spectrogram at unit mean power, and the scale that was taken out.  A gain of 1e-200 is survived.
+
+    In memory frequency comes before microphones (`bins_first`); one channel after the other, as each takes some copies.
+    """
+    *batch, m, samples = x.shape
+    peak = torch.stack(x.aminmax(dim=-1)).abs().amax((0, -1))[..., None, None]
+    X = x.new_empty((*batch, stft.bins, m, stft.frames(samples)), dtype=torch.complex128)
+    for i in range(m):
+        X[..., i, :] = stft.forward(x[..., i, :] / peak[..., 0])
+    norm = torch.linalg.vector_norm(X, dim=(-3, -2, -1), keepdim=True)
+    scale = norm / (stft.bins * m * X.shape[-1]) ** 0.5
+    return X.div_(scale).movedim(-2, -3), scale * peak.unsqueeze(-1)
 
 
 def prepared(x: Float[Tensor, "*b m samples"], stft: Stft, sources: int | None, takes: Takes) -> Prepared:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from otowake.core.errors import OtowakeError
 from otowake.core.method import Dividing, Method
+from otowake.core.state import in_double
 from otowake.core.wrap import Warm
 from otowake.linalg.safe import LOG_FLOOR, SUM_RESIDUE
 from otowake.opening import ONWARD, filters, onward
@@ -143,14 +144,14 @@ def separate(
     if begun := onward(built, begin, cells) if begin and ready.restore is None else None:
         built, total = begun, min(total, ONWARD)
     run = watched(built, cells, seed, total, watch, "separating", seeds, 1 if begun is None else max(1, total))
-    out, rest = _sounds(built, X, run.state, ready, transform, samples, reference, images)
+    out, rest = _sounds(built, X, in_double(run.state), ready, transform, samples, reference, images)
     loud = _found(out, samples) if values.get("relevance") else {}
     return Separation(
         sources=like(out, x),
         rest=None if rest is None else like(rest, x),
         transform=transform,
         residuals=run.residuals,
-        masks=_masks(built, X, run.state, x),
+        masks=_masks(built, X, in_double(run.state), x),
         rate=rate,
         method=chosen.name,
         why=choice.why,
