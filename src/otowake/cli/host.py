@@ -3,13 +3,18 @@
 Only the command does this: a library has no business with the settings of its host process.
 """
 
+import atexit
 import ctypes
 import gc
 import logging
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt(3)
+
+KERNELS = Path(__file__).parents[1] / "ops" / "cpu"
 
 
 def prepare_process() -> None:
@@ -32,3 +37,18 @@ def prepare_process() -> None:
     if mallopt is not None:
         mallopt(_TRIM_THRESHOLD, 2**30)
         mallopt(_MMAP_THRESHOLD, 2**30)
+
+
+def compile_ahead() -> None:
+    """On the first run kernels are compiled in two processes: this one from the first that is needed on, and another
+    from the last (`ops/cpu/ahead.py`), which is ended with this one.
+
+    Nothing is done where kernels were compiled before, are kept elsewhere, or a second process would be in the way.
+    """
+    kept = [file.stat().st_mtime for file in (KERNELS / "__pycache__").glob("fused._modelled_covariance-*.nbi")]
+    written = (KERNELS / "fused.py").stat().st_mtime
+    elsewhere = "NUMBA_CACHE_DIR" in os.environ or not os.access(KERNELS, os.W_OK)
+    if elsewhere or max(kept, default=0) > written or (os.cpu_count() or 1) < 2:
+        return
+    words, none = [sys.executable, "-m", "otowake.ops.cpu.ahead"], subprocess.DEVNULL
+    atexit.register(subprocess.Popen(words, stdin=none, stdout=none, stderr=none).kill)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from otowake.cli.arguments import Device, Finesse, Json, Plots, Seed, Seeds, Verbose, Where
-from otowake.cli.host import prepare_process
+from otowake.cli.host import compile_ahead, prepare_process
 from otowake.cli.interrupt import interruptible
 from otowake.cli.jobs import PANELS, Job, Outcome, each, planned, say_what_happens, told, whole
 from otowake.core.errors import OtowakeError
@@ -83,6 +83,7 @@ def separate(
     """
     say_what_happens(verbose)
     prepare_process()
+    compile_ahead()
     jobs = planned([tuple(files)] if stack else [(file,) for file in files], out, "separated", files)
     options: dict[str, Any] = {
         "sources": sources, "seed": seed, "iterations": iterations, "stft": stft, "images": images.value,
