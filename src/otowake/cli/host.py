@@ -4,6 +4,7 @@ Only the command does this: a library has no business with the settings of its h
 """
 
 import atexit
+import contextlib
 import ctypes
 import gc
 import logging
@@ -51,4 +52,5 @@ def compile_ahead() -> None:
     if elsewhere or max(kept, default=0) > written or (os.cpu_count() or 1) < 2:
         return
     words, none = [sys.executable, "-m", "otowake.ops.cpu.ahead"], subprocess.DEVNULL
-    atexit.register(subprocess.Popen(words, stdin=none, stdout=none, stderr=none).kill)
+    with contextlib.suppress(OSError):  # then all is compiled here
+        atexit.register(subprocess.Popen(words, stdin=none, stdout=none, stderr=none).kill)

@@ -123,11 +123,13 @@ class Stft:
 
 
 @lru_cache(maxsize=8)
+@torch.inference_mode(False)  # what is kept may be asked for again where gradients are wanted
 def _hann(n_fft: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     return torch.hann_window(n_fft, periodic=True, dtype=dtype, device=device)
 
 
 @lru_cache(maxsize=8)
+@torch.inference_mode(False)
 def _dual(stft: Stft, dtype: torch.dtype, device: torch.device) -> Tensor:
     window = _hann(stft.n_fft, dtype, device)
     square = _overlap_added((window * window).expand(-(-stft.n_fft // stft.hop), -1), stft.hop)
