@@ -32,9 +32,15 @@ def over_bins(kernel: Callable[..., None], bins: int, *args: Any) -> None:
 
 
 def in_threads(work: Callable[[np.ndarray], Any], edges: np.ndarray) -> None:
-    """work(edges[k : k + 2]) for every slice, in any order, or work(edges) at once where there is one thread."""
-    threads = torch.get_num_threads()
-    if threads == 1 or len(edges) == 2:
+    """work(edges[j : k + 1]) for stretches of slices, one for each thread, or work(edges) where there is one thread."""
+    slices = len(edges) - 1
+    threads = min(torch.get_num_threads(), slices)
+    if threads == 1:
         work(edges)
-    else:
-        list(_pool(threads).map(work, [edges[k : k + 2] for k in range(len(edges) - 1)]))
+        return
+    cuts = [slices * i // threads for i in range(threads + 1)]
+    own, *others = (edges[first : last + 1] for first, last in zip(cuts, cuts[1:]))
+    jobs = [_pool(threads).submit(work, stretch) for stretch in others]
+    work(own)
+    for job in jobs:
+        job.result()
