@@ -87,7 +87,7 @@ def spectrogram(x: Float[Tensor, "*b m samples"], stft: Stft) -> tuple[Mixture, 
     """
     *batch, m, samples = x.shape
     peak = torch.stack(x.aminmax(dim=-1)).abs().amax((0, -1))[..., None, None]
-    X = x.new_empty((*batch, stft.bins, m, stft.frames(samples)), dtype=torch.complex128)
+    X = x.new_empty((*batch, stft.bins, m, stft.frames(samples)), dtype=x.dtype.to_complex())
     for i in range(m):
         X[..., i, :] = stft.forward(x[..., i, :] / peak[..., 0])
     norm = torch.linalg.vector_norm(X, dim=(-3, -2, -1), keepdim=True)
