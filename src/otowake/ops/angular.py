@@ -39,7 +39,14 @@ def definition(X: Tensor, W: Tensor, pi: Tensor, log_det: Tensor, d: Tensor) -> 
     return torch.stack([gamma, torch.where(live, gamma / torch.where(live, q, 1), 0)], -4)
 
 
+MOST = 8
+"""Microphones, at most, of the kernel: M-th powers of radii that are 20 decades apart are still numbers up to there."""
+
 angular_posterior = Op(
-    "angular_posterior", definition, "angular", "(Tensor X, Tensor W, Tensor pi, Tensor log_det, Tensor d) -> Tensor"
+    "angular_posterior",
+    definition,
+    "angular",
+    "(Tensor X, Tensor W, Tensor pi, Tensor log_det, Tensor d) -> Tensor",
+    lambda X, *_: X.shape[-3] <= MOST,
 )
 """(X: *b m f t, W: *b f n m m, pi: *b n f 1 or *b n 1 t, log_det, d: *b f n) -> gamma and gamma / q: *b 2 n f t."""
