@@ -44,12 +44,14 @@ def compile_ahead() -> None:
     """On the first run kernels are compiled in two processes: this one from the first that is needed on, and another
     from the last (`ops/cpu/ahead.py`), which is ended with this one.
 
-    Nothing is done where kernels were compiled before, are kept elsewhere, or a second process would be in the way.
+    Nothing is done where kernels were compiled before, cannot be kept here, or a second process would be in the way.
     """
-    kept = [file.stat().st_mtime for file in (KERNELS / "__pycache__").glob("fused._modelled_covariance-*.nbi")]
+    asked = os.environ.get("NUMBA_CACHE_DIR")
+    place = Path(asked) if asked else KERNELS / "__pycache__"
+    kept = [file.stat().st_mtime for file in place.glob("**/fused._modelled_covariance-*.nbi")]
     written = (KERNELS / "fused.py").stat().st_mtime
-    elsewhere = "NUMBA_CACHE_DIR" in os.environ or not os.access(KERNELS, os.W_OK)
-    if elsewhere or max(kept, default=0) > written or (os.cpu_count() or 1) < 2:
+    nowhere = not asked and not os.access(KERNELS, os.W_OK)
+    if nowhere or max(kept, default=0) > written or (os.cpu_count() or 1) < 2:
         return
     words, none = [sys.executable, "-m", "otowake.ops.cpu.ahead"], subprocess.DEVNULL
     with contextlib.suppress(OSError):  # then all is compiled here
