@@ -10,7 +10,7 @@ from cases import generator, powers
 
 import otowake
 from otowake.signal import permutation
-from otowake.signal.permutation import align, ordered
+from otowake.signal.permutation import align, assigned, ordered
 from otowake.signal.stft import Stft
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -93,3 +93,13 @@ def test_a_batch_and_silent_bins():
     assert torch.equal(orders.sort(-1).values, torch.arange(3).expand(2, 20, 3))
     assert torch.equal(align(torch.zeros(2, 5, 7)), torch.arange(2).expand(5, 2))
     assert torch.equal(align(torch.rand(2, 5, 1)), torch.arange(2).expand(5, 2))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_an_assignment_has_the_largest_sum(n):
+    rng = np.random.default_rng(n)
+    for scores in (*rng.standard_normal((20, n, n)), np.ones((n, n)), np.zeros((n, n))):
+        columns = assigned(scores)
+        best = max(sum(scores[i, p[i]] for i in range(n)) for p in itertools.permutations(range(n)))
+        assert sorted(columns) == list(range(n))
+        assert scores[range(n), columns].sum() == pytest.approx(best)
