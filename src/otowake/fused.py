@@ -9,16 +9,14 @@ A step that is not one of these is done as it is written.  `tests/laws` holds bo
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, cast
 
-import torch
-
 from otowake.core.method import Method
-from otowake.core.separator import Separator, SeparatorState
-from otowake.core.types import Mixture
+from otowake.core.separator import Separator
+from otowake.core.types import Mixture, Power
 from otowake.ops import ip1_sweep, modelled_covariance
-from otowake.source.nmf import Nmf
+from otowake.source.nmf import Nmf, NmfState
 from otowake.spatial.consistent import Consistent
 from otowake.spatial.demix import ip1
-from otowake.spatial.determined import Determined
+from otowake.spatial.determined import Determined, DeterminedState, demixed_by
 
 
 def compiled(method: Method) -> Method:
@@ -54,12 +52,10 @@ def _determined(spatial: Any) -> Determined | None:
     return spatial if isinstance(spatial, Determined) else None
 
 
-def demixed_by_model(method: Separator, X: Mixture, s: SeparatorState) -> SeparatorState:
-    """`Separator.step`, whose weights are made where they are summed."""
-    spatial, p = method.spatial, s.p
-    o = spatial.observe(X, p)
-    z = method.source.update(s.z, spatial.split(o, p))
-    slope = cast(Determined, _determined(spatial)).density.slope(o)
-    W = ip1_sweep(modelled_covariance(X, o, *z, slope), p.W)
-    p, g = spatial.gauge(p._replace(W=torch.where(p.live[..., None, None], W, p.W)))
-    return SeparatorState(method.source.rescale(z, g.to(X.real.dtype)), p)
+def demixed_by_model(method: Separator, X: Mixture, p: DeterminedState, o: Power, z: NmfState) -> DeterminedState:
+    """W, with weights made where they are summed; as it is written where that has no kernel."""
+    slope = cast(Determined, _determined(method.spatial)).density.slope(o)
+    model = X, o, *z, slope
+    if not modelled_covariance.suits(*model):
+        return cast(DeterminedState, method.moved(X, p, o, z))
+    return demixed_by(p, ip1_sweep(modelled_covariance(*model), p.W))

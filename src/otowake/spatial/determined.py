@@ -82,8 +82,7 @@ class Determined:
         return self.density.split(o)
 
     def update(self, X: Mixture, p: DeterminedState, o: Power, r: Power) -> DeterminedState:
-        W = self.demix(X, p.W, self.density.weight(o, r))
-        return p._replace(W=torch.where(p.live[..., None, None], W, p.W))
+        return demixed_by(p, self.demix(X, p.W, self.density.weight(o, r)))
 
     def cost(self, X: Mixture, p: DeterminedState, r: Power) -> Cost:
         log_det = torch.linalg.slogdet(p.W).logabsdet.sum(-1)
@@ -95,3 +94,8 @@ class Determined:
 
     def gauge(self, p: DeterminedState) -> tuple[DeterminedState, Gain]:
         return normalised(p)
+
+
+def demixed_by(p: DeterminedState, W: Demixer) -> DeterminedState:
+    """With new demixing matrices; bins that are not demixed keep theirs."""
+    return p._replace(W=torch.where(p.live[..., None, None], W, p.W))
