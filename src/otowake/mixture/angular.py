@@ -32,7 +32,7 @@ from otowake.core.types import Cost, Covariances, Images, Mixture, Power, Spec
 from otowake.core.wrap import Warm
 from otowake.linalg.safe import balanced, isotropy, mean_eigenvalue
 from otowake.ops import abs2, angular_posterior, demixed_radius, weighted_covariance
-from otowake.ops.angular import heard, joint, noisy_radius
+from otowake.ops.angular import joint, noisy_radius, weighed
 from otowake.signal.filters import Output, Shares, wiener
 from otowake.signal.permutation import align, ordered
 
@@ -108,7 +108,7 @@ class AngularMixture:
         gamma = uniform(seed, shape, X.real, stream=0, low=0.0).expand(*batch, *shape)
         gamma = gamma / gamma.sum(-3, keepdim=True)
         known = inverse(torch.eye(m, dtype=torch.complex128, device=X.device).expand(*batch, f, self.sources, m, m))
-        return self.m_step(X, gamma, torch.where(heard(X)[0], gamma / radius(X, known), 0), known)
+        return self.m_step(X, gamma, weighed(X, gamma, radius(X, known)), known)
 
     def step(self, X: Mixture, s: AngularState) -> AngularState:
         return self.m_step(X, *self.e_step(X, s))

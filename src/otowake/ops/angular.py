@@ -27,6 +27,12 @@ def joint(X: Tensor, q: Tensor, pi: Tensor, log_det: Tensor) -> Tensor:
     return torch.log(pi.clamp_min(tiny(pi))) - torch.where(live, says, 0)
 
 
+def weighed(X: Tensor, gamma: Tensor, q: Tensor) -> Tensor:
+    """gamma / q, and nothing in cells without sound."""
+    live, _ = heard(X)
+    return torch.where(live, gamma / torch.where(live, q, 1), 0)
+
+
 def noisy_radius(X: Tensor, q: Tensor, d: Tensor) -> Tensor:
     """q + d |x|^2 / M."""
     return q + heard(X)[1] * d.mT.unsqueeze(-1).to(q.dtype)
@@ -35,8 +41,7 @@ def noisy_radius(X: Tensor, q: Tensor, d: Tensor) -> Tensor:
 def definition(X: Tensor, W: Tensor, pi: Tensor, log_det: Tensor, d: Tensor) -> Tensor:
     q = noisy_radius(X, radius_definition(X, W), d)
     gamma = torch.softmax(joint(X, q, pi, log_det), dim=-3)
-    live = heard(X)[0]
-    return torch.stack([gamma, torch.where(live, gamma / torch.where(live, q, 1), 0)], -4)
+    return torch.stack([gamma, weighed(X, gamma, q)], -4)
 
 
 MOST = 8

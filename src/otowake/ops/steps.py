@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+import torch
+
+from otowake.linalg.safe import tiny
 
 READ_V, READ_W, WRITE, NUMBER, TIMES, LESS, LESS_CONJ, SCALED, CONJ_SCALED, RAISED = range(10)
 RECIPROCAL, ROOT, LARGER, EXCHANGED, SHARE, UNIT, DOT = range(10, 17)
 # Compiled kernels that are kept on disk know these numbers: a new operation gets a new one.
 
-EMPTY = 2.3e-308
+EMPTY = tiny(torch.empty(0, dtype=torch.float64))
 """A scale below it is none."""
 
 Number = int

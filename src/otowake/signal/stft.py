@@ -44,7 +44,7 @@ class Stft:
 
     def window(self, x: Tensor) -> Float[Tensor, " n_fft"]:
         """Periodic Hann."""
-        return _hann(self.n_fft, x.real.dtype if x.is_complex() else x.dtype, x.device)
+        return _hann(self.n_fft, x.real.dtype, x.device)
 
     def frames(self, samples: int) -> int:
         """How many frames a signal of `samples` has."""
@@ -119,7 +119,7 @@ class Stft:
     def dual(self, x: Tensor) -> Float[Tensor, " n_fft"]:
         """The synthesis window: the window over the sum of squared windows, which repeats every hop samples
         wherever a whole set of frames overlaps (the padding sees to that for every sample of the signal)."""
-        return _dual(self, x.real.dtype if x.is_complex() else x.dtype, x.device)
+        return _dual(self, x.real.dtype, x.device)
 
 
 @lru_cache(maxsize=8)

@@ -129,11 +129,10 @@ def separate(
     choice = choose(method, samples, rate, sources)
     chosen = choice.recipe
     check_sources(chosen, sources)
-    frame = chosen.frame_for(sources or 0, samples.shape[-2])
-    transform = as_stft(stft) or default_stft(rate, frame, samples.shape[-1])
-    check_length(samples, transform)
-    check_fits(chosen, samples, sources, transform)
-    ready = prepared(samples[..., _reference_first(samples.shape[-2], reference), :], transform, sources, chosen.takes)
+    mics, length = samples.shape[-2:]
+    transform = as_stft(stft) or default_stft(rate, chosen.frame_for(sources or 0, mics), length)
+    _check_size(chosen, samples, sources, transform)
+    ready = prepared(samples[..., _reference_first(mics, reference), :], transform, sources, chosen.takes)
     built, values = _built(chosen, ready, sources, transform, {**choice.settings, **(settings or {})})
     where = device_name(device)
     X = ready.X.to(where)
@@ -144,14 +143,15 @@ def separate(
     if begun := onward(built, begin, cells) if begin and ready.restore is None else None:
         built, total = begun, min(total, ONWARD)
     run = watched(built, cells, seed, total, watch, "separating", seeds, 1 if begun is None else max(1, total))
-    out, rest = _sounds(built, X, in_double(run.state), ready, transform, samples, reference, images)
+    state = in_double(run.state)
+    out, rest = _sounds(built, X, state, ready, transform, samples, reference, images)
     loud = _found(out, samples) if values.get("relevance") else {}
     return Separation(
         sources=like(out, x),
         rest=None if rest is None else like(rest, x),
         transform=transform,
         residuals=run.residuals,
-        masks=_masks(built, X, in_double(run.state), x),
+        masks=_masks(built, X, state, x),
         rate=rate,
         method=chosen.name,
         why=choice.why,
@@ -172,6 +172,12 @@ def _checked(x: Any, reference: int) -> Tensor:
     if not 0 <= reference < samples.shape[-2]:
         raise OtowakeError(f"The reference channel {reference} does not exist: there are 0 to {samples.shape[-2] - 1}.")
     return samples
+
+
+def _check_size(chosen: Recipe, x: Tensor, sources: int | None, stft: Stft) -> None:
+    """Neither too short for a frame nor too long for the memory."""
+    check_length(x, stft)
+    check_fits(chosen, x, sources, stft)
 
 
 def _reference_first(channels: int, reference: int) -> list[int]:
