@@ -83,8 +83,8 @@ def separate(
     """
     say_what_happens(verbose)
     prepare_process()
-    compile_ahead()
     jobs = planned([tuple(files)] if stack else [(file,) for file in files], out, "separated", files)
+    compile_ahead()
     options: dict[str, Any] = {
         "sources": sources, "seed": seed, "iterations": iterations, "stft": stft, "images": images.value,
         "device": device.value, "seeds": seeds, "precision": precision.value,

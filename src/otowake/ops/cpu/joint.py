@@ -8,8 +8,8 @@ from torch import Tensor
 
 from otowake.ops.cpu.arrays import flat
 from otowake.ops.cpu.compile import kernel, part
-from otowake.ops.cpu.ratio import halved, modelled, typed, weighted
-from otowake.ops.cpu.rows import at_a_time, ended, put, taken
+from otowake.ops.cpu.ratio import halved_there, modelled, typed, weighted
+from otowake.ops.cpu.rows import at_a_time, put, taken
 from otowake.ops.cpu.threads import over_bins
 
 _FRAMES = 160
@@ -36,11 +36,8 @@ def _heard(v, f, first, G, d, cost, r, row, sums):  # type: ignore[no-untyped-de
     """sums <- neg_n and pos_n of bin f, frames from `first` on, where sources have r; row is scratch."""
     w, x, y = row[0], row[1], row[2]
     for m in range(len(v)):
-        taken(v[m, f], first, w)
         _scaled(r, G, m, d[m], y)
-        halved(w, cost, x, y)
-        ended(x, v[m, f], first)
-        ended(y, v[m, f], first)
+        halved_there(v[m, f], first, cost, w, x, y)
         for n in range(len(r)):
             s, to_neg, to_pos = G[n, m], sums[0, n], sums[1, n]
             if m == 0:
@@ -127,11 +124,8 @@ def _shares(v, r, G, d, cost, out, lo, hi):  # type: ignore[no-untyped-def]  # n
             for n in range(N):
                 taken(r[n, f], first, rs[n])
             for m in range(M):
-                taken(v[m, f], first, w)
                 _scaled(rs, g, m, d[m], y)
-                halved(w, cost, x, y)
-                ended(x, v[m, f], first)
-                ended(y, v[m, f], first)
+                halved_there(v[m, f], first, cost, w, x, y)
                 for n in range(N):
                     a, b, row = zero, zero, rs[n]
                     for t in range(full):

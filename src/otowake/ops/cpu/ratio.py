@@ -40,6 +40,15 @@ def halved(v, cost, neg, pos):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
 
 
 @part
+def halved_there(v, first, cost, w, neg, pos):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """`halved` of v from `first` on, and 0 behind its end; w: scratch."""
+    taken(v, first, w)
+    halved(w, cost, neg, pos)
+    ended(neg, v, first)
+    ended(pos, v, first)
+
+
+@part
 def weighted(v, cost, phi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """phi = r on entry: phi <- c (q + a)^g / r of one row of v."""
     one, c, a, g = cost
@@ -87,11 +96,8 @@ def _bases(v, B, H, e, cost, tiny, out, lo, hi):  # type: ignore[no-untyped-def]
             taken(H[n, k], 0, Hs[n, k])
     for i in range(lo, hi):
         n, f = i // bins, i % bins
-        taken(v[n, f], 0, w)
         modelled(B[n, f], Hs[n], e[n, f], pos)
-        halved(w, cost, neg, pos)
-        ended(neg, v[n, f], 0)
-        ended(pos, v[n, f], 0)
+        halved_there(v[n, f], 0, cost, w, neg, pos)
         for k in range(K):
             x, y, h = zero, zero, Hs[n, k]
             for t in range(full):
