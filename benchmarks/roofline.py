@@ -104,6 +104,16 @@ def _whole(s: Size) -> float:
     return _factor(s._replace(N=1))
 
 
+def _modelled(s: Size) -> float:
+    """r = B H and 1 / r: 2 K + 1; phi x x^H: 4 M^2 + 2 M."""
+    return s.N * (4 * s.M**2 + 2 * s.M + 2 * s.K + 1) * s.C
+
+
+def _ip1(s: Size) -> float:
+    """An inverse of W and a solution with V for each row."""
+    return s.N * s.F * (16 / 3 * s.M**3 + 16 * s.M**2)
+
+
 def _joint(s: Size) -> float:
     """Y: 2 N M; q, neg, pos: 4 M; heard: 4 N M; r and both products: 6 K N."""
     return s.C * (6 * s.N * s.M + 4 * s.M + 6 * s.N * s.K)
@@ -116,12 +126,13 @@ def _inverse(s: Size) -> float:
 
 KERNELS: dict[str, Kernel] = {
     "weighted_covariance": Kernel(lambda m: (m.X(), m.v(m.s.N)), lambda s: s.N * (4 * s.M**2 + 2 * s.M) * s.C),
-    "modelled_covariance": Kernel(
-        lambda m: (m.X(), m.v(m.s.N), *m.factors(), m.gauss),
-        lambda s: s.N * (4 * s.M**2 + 2 * s.M + 2 * s.K + 1) * s.C,
+    "modelled_covariance": Kernel(lambda m: (m.X(), m.W(), *m.factors(), m.gauss), _modelled, "MK"),
+    "demixed_step": Kernel(
+        lambda m: (m.X(), m.W().to(m.torch.complex128), *m.factors(), m.number(0.5), m.gauss),
+        lambda s: (8 * s.M + 3) * s.N * s.C + 2 * _factor(s) + _modelled(s) + _ip1(s),
         "MK",
     ),
-    "row_powers": Kernel(lambda m: (m.W(), m.spread(1)[:, 0]), lambda s: s.N * s.F * (4 * s.M**2 + 2 * s.M)),
+    "unit_rows": Kernel(lambda m: (m.W(), m.spread(1)[:, 0]), lambda s: s.N * s.F * (4 * s.M**2 + 4 * s.M)),
     "angular_posterior": Kernel(
         lambda m: (m.X(), m.spread(m.s.N), m.positive(m.s.N, m.s.F, 1), *(m.positive(m.s.F, m.s.N) for _ in range(2))),
         lambda s: ((8 * s.M + 4) * s.M * s.N + (s.M + 8) * s.N + 4 * s.M) * s.C,
@@ -130,10 +141,13 @@ KERNELS: dict[str, Kernel] = {
     "demixed": Kernel(lambda m: (m.X(), m.W()), lambda s: 8 * s.N * s.M * s.C),
     "demixed_power": Kernel(lambda m: (m.X(), m.W()), lambda s: (8 * s.M + 3) * s.N * s.C),
     "demixed_radius": Kernel(lambda m: (m.X(), m.spread(m.s.N)), lambda s: (8 * s.M + 4) * s.M * s.N * s.C),
-    "ip1_sweep": Kernel(lambda m: (m.spread(m.s.N), m.W()), lambda s: s.N * s.F * (16 / 3 * s.M**3 + 16 * s.M**2)),
+    "ip1_sweep": Kernel(lambda m: (m.spread(m.s.N), m.W()), _ip1),
     "iss1_sweep": Kernel(lambda m: (m.X(), m.W(), m.v(m.s.N)), lambda s: (20 * s.N**2 + 8 * s.N * s.M) * s.C),
     "bases_ratio": Kernel(lambda m: (m.v(m.s.N), *m.factors(), m.gauss), _factor, "MK"),
     "gains_ratio": Kernel(lambda m: (m.v(m.s.N), *m.factors(), m.gauss), _factor, "MK"),
+    "factors_moved": Kernel(
+        lambda m: (m.v(m.s.N), *m.factors(), m.number(0.5), m.gauss), lambda s: 2 * _factor(s), "MK"
+    ),
     "slope_weight": Kernel(lambda m: (m.v(m.s.N), m.v(m.s.N), m.number(1.7, 0.3, -1.0)), lambda s: 5 * s.N * s.C),
     "factored_bases": Kernel(lambda m: m.whole(), _whole, "K"),
     "factored_activations": Kernel(lambda m: m.whole(), _whole, "K"),
@@ -207,7 +221,8 @@ def one(name: str, size: Size, peak: float) -> dict:
     args = kernel.arguments(Maker(size))
     if not op.suits(*args):
         raise SystemExit(f"the kernel of {name} is not taken for {size}")
-    moved = sum(x.nbytes for x in args) + op(*args).nbytes
+    result = op(*args)
+    moved = sum(x.nbytes for x in (*args, *(result if isinstance(result, tuple) else (result,))))
     times = seconds(lambda: op(*args))
     flops, best = kernel.flops(size), statistics.median(times)
     bandwidth = triad(2 ** round(moved.bit_length() - 0.5))

@@ -1,7 +1,7 @@
 """Iterations in fewer pieces: the same steps, with less of the size of the spectrogram written and read in between.
 
 compiled(method)    the method, and all that it is made of, with the steps that there are kernels for:
-                    NMF under demixing by IP1 (ILRMA, consistent ILRMA) makes neither r nor weights for all frames
+                    NMF under demixing by IP1 (ILRMA, consistent ILRMA) makes neither v nor r nor weights for all frames
 
 A step that is not one of these is done as it is written.  `tests/laws` holds both to one result.
 """
@@ -9,14 +9,18 @@ A step that is not one of these is done as it is written.  `tests/laws` holds bo
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, cast
 
+import torch
+from torch import Tensor
+
 from otowake.core.method import Method
-from otowake.core.separator import Separator
-from otowake.core.types import Mixture, Power
-from otowake.ops import ip1_sweep, modelled_covariance
-from otowake.source.nmf import Nmf, NmfState
+from otowake.core.separator import Separator, SeparatorState
+from otowake.core.types import Mixture
+from otowake.ops import demixed_step, factors_moved, ip1_sweep, modelled_covariance
+from otowake.source.nmf import Nmf, NmfState, normalised
+from otowake.source.step import mm
 from otowake.spatial.consistent import Consistent
 from otowake.spatial.demix import ip1
-from otowake.spatial.determined import Determined, DeterminedState, demixed_by
+from otowake.spatial.determined import Determined, demixed_by
 
 
 def compiled(method: Method) -> Method:
@@ -30,7 +34,7 @@ def _with_kernels(part: Any) -> Any:
         each = tuple(map(_with_kernels, part))
         return part if all(a is b for a, b in zip(part, each)) else each
     if isinstance(part, Separator):
-        return replace(part, whole=demixed_by_model) if _suits(part) else part
+        return replace(part, whole=stepped) if _suits(part) else part
     if not is_dataclass(part) or isinstance(part, type):
         return part
     held = {field.name: getattr(part, field.name) for field in fields(part) if field.init}
@@ -52,10 +56,29 @@ def _determined(spatial: Any) -> Determined | None:
     return spatial if isinstance(spatial, Determined) else None
 
 
-def demixed_by_model(method: Separator, X: Mixture, p: DeterminedState, o: Power, z: NmfState) -> DeterminedState:
-    """W, with weights made where they are summed; as it is written where that has no kernel."""
-    slope = cast(Determined, _determined(method.spatial)).density.slope(o)
-    model = X, o, *z, slope
-    if not modelled_covariance.suits(*model):
-        return cast(DeterminedState, method.moved(X, p, o, z))
-    return demixed_by(p, ip1_sweep(modelled_covariance(*model), p.W))
+def stepped(method: Separator, X: Mixture, s: SeparatorState) -> SeparatorState:
+    """One step, powers, scales and weights made where they are summed; as it is written where that has no kernel."""
+    z, p = s
+    spatial, source = cast(Determined, _determined(method.spatial)), cast(Nmf, method.source)
+    slope = spatial.density.slope(z.e)
+    as_demixed = spatial is method.spatial
+    if not (modelled_covariance.suits(X, p.W, *z, slope) and (as_demixed or slope[2] == 0)):
+        return method.written(X, s)
+    numbers = torch.tensor([spatial.density.split(z.e).exponent()], dtype=torch.float64), slope
+    plain = source.rule is mm and not source.penalties and source.given is None
+    if plain and as_demixed:
+        B, H, W = demixed_step(X, p.W, *z, *numbers)
+        z = _normalised(source, z, B, H)
+    else:
+        o = method.spatial.observe(X, p)
+        if plain:
+            z = _normalised(source, z, *factors_moved(o, *z, *numbers))
+        else:
+            z = source.update(z, method.spatial.split(o, p))
+        W = ip1_sweep(modelled_covariance(X, p.W, *z, slope), p.W)
+    return method.scaled(X, z, demixed_by(p, W))
+
+
+def _normalised(source: Nmf, z: NmfState, B: Tensor, H: Tensor) -> NmfState:
+    z = z._replace(B=B, H=H)
+    return z if source.norm is None else normalised(z, source.norm)

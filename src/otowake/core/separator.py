@@ -28,12 +28,12 @@ class Separator:
     Args:
         source: how much power each sound may have (`Nmf`, `Frame`, `Flat`, ...).
         spatial: how sounds reach the microphones (`Observed`, `Determined`, ...).
-        whole: None, or how just these two update the spatial state (self, X, p, o, z) without r (`otowake.fused`).
+        whole: None, or how just these two take a step (self, X, s) in fewer pieces (`otowake.fused`).
     """
 
     source: SourceModel
     spatial: SpatialModel
-    whole: "Callable[[Separator, Mixture, Any, Any, Any], Any] | None" = None
+    whole: "Callable[[Separator, Mixture, SeparatorState], SeparatorState] | None" = None
 
     @property
     def proved(self) -> bool:
@@ -51,17 +51,19 @@ class Separator:
         return SeparatorState(self.source.init(self.spatial.power(o, p), seed), p)
 
     def step(self, X: Mixture, s: SeparatorState) -> SeparatorState:
+        return self.written(X, s) if self.whole is None else self.whole(self, X, s)
+
+    def written(self, X: Mixture, s: SeparatorState) -> SeparatorState:
+        """The step as above."""
         z, p = s
         o = self.spatial.observe(X, p)
         z = self.source.update(z, self.spatial.split(o, p))
-        update = Separator.moved if self.whole is None else self.whole
-        p = update(self, X, p, o, z)
+        return self.scaled(X, z, self.spatial.update(X, p, o, self.source.psd(z)))
+
+    def scaled(self, X: Mixture, z: Any, p: Any) -> SeparatorState:
+        """With the spatial model's scale in the source model."""
         p, g = self.spatial.gauge(p)
         return SeparatorState(self.source.rescale(z, g.to(X.real.dtype)), p)
-
-    def moved(self, X: Mixture, p: Any, o: Any, z: Any) -> Any:
-        """The spatial state after its update, with r made for all frames."""
-        return self.spatial.update(X, p, o, self.source.psd(z))
 
     def cost(self, X: Mixture, s: SeparatorState) -> Cost:
         return self.spatial.cost(X, s.p, self.source.psd(s.z)) + self.source.penalty(s.z)

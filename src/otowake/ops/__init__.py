@@ -5,9 +5,9 @@ from otowake.ops.covariance import weighted_covariance
 from otowake.ops.demix import abs2, abs2_by_bin, demixed, demixed_power, demixed_radius
 from otowake.ops.factored import activations_change, bases_change, factored_activations, factored_bases
 from otowake.ops.full import full_halves, full_turned
-from otowake.ops.fused import modelled_covariance, row_powers
+from otowake.ops.fused import demixed_step, modelled_covariance, unit_rows
 from otowake.ops.joint import joint_activations, joint_bases, joint_shares, joint_weight
-from otowake.ops.ratio import bases_ratio, factor_ratio, gains_ratio, raised, slope_weight
+from otowake.ops.ratio import bases_ratio, factor_ratio, factors_moved, gains_ratio, raised, slope_weight
 from otowake.ops.registry import OPS, Op
 from otowake.ops.sweep import ip1_sweep, iss1_sweep
 
@@ -23,9 +23,11 @@ __all__ = [
     "demixed",
     "demixed_power",
     "demixed_radius",
+    "demixed_step",
     "factor_ratio",
     "factored_activations",
     "factored_bases",
+    "factors_moved",
     "full_halves",
     "full_turned",
     "gains_ratio",
@@ -37,7 +39,7 @@ __all__ = [
     "joint_weight",
     "modelled_covariance",
     "raised",
-    "row_powers",
     "slope_weight",
+    "unit_rows",
     "weighted_covariance",
 ]

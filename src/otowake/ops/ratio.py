@@ -4,14 +4,14 @@ factor_ratio   (neg Aᵀ) / (pos Aᵀ) for any split gradient: two products of t
 bases_ratio    the same for costs log r + rho(v / r) with rho'(q) = c (q + a)^g, without forming r, neg and pos:
                r = B H + e,  q = v / r,  neg = c (q + a)^g q / r,  pos = 1 / r;   (neg Hᵀ) / (pos Hᵀ)
 gains_ratio    (Bᵀ neg) / (Bᵀ pos) of the same
+factors_moved  B and H after both updates, B before H, each by its quotient to a power
 slope_weight   phi = c (v/r + a)^g / r of a given r
-
 """
 
 import torch
 from torch import Tensor
 
-from otowake.linalg.safe import divide
+from otowake.linalg.safe import divide, rooted
 from otowake.ops.registry import Op
 
 
@@ -57,6 +57,12 @@ def gains_definition(v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) 
     return factor_definition(neg.mT, pos.mT, B.mT).mT.contiguous()
 
 
+def moved_definition(v: Tensor, B: Tensor, H: Tensor, e: Tensor, power: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+    x = power.item()
+    B = B * rooted(bases_definition(v, B, H, e, slope), x)
+    return B, H * rooted(gains_definition(v, B, H, e, slope), x)
+
+
 def weight_definition(v: Tensor, r: Tensor, slope: Tensor) -> Tensor:
     pos = 1 / r
     return raised(v * pos, slope) * pos
@@ -64,20 +70,30 @@ def weight_definition(v: Tensor, r: Tensor, slope: Tensor) -> Tensor:
 
 POWERS = (0.0, -1.0, -0.5)
 """The g that kernels have a formula for."""
+MOST_BASES = 16
+"""More are faster in matrix products."""
 
 
-def _kernel_suits(v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> bool:
+def suits_kernel(seen: Tensor, B: Tensor, *rest: Tensor) -> bool:
     """Powers other than these are faster in the definition's vector functions, many bases in matrix products."""
-    return B.shape[-1] <= 16 and slope[2].item() in POWERS
+    return B.shape[-1] <= MOST_BASES and rest[-1][2].item() in POWERS
 
 
 _SCHEMA = "(Tensor v, Tensor B, Tensor H, Tensor e, Tensor slope) -> Tensor"
 factor_ratio = Op("factor_ratio", factor_definition, None, "(Tensor neg, Tensor pos, Tensor A) -> Tensor")
 """(neg, pos: *b n f t, A: *b n k t) -> *b n f k; transposed views give the other factor."""
-bases_ratio = Op("bases_ratio", bases_definition, "ratio", _SCHEMA, _kernel_suits)
+bases_ratio = Op("bases_ratio", bases_definition, "ratio", _SCHEMA, suits_kernel)
 """(v: *b n f t, B: *b n f k, H: *b n k t, e: *b n 1|f 1, slope: 3) -> *b n f k."""
-gains_ratio = Op("gains_ratio", gains_definition, "ratio", _SCHEMA, _kernel_suits)
+gains_ratio = Op("gains_ratio", gains_definition, "ratio", _SCHEMA, suits_kernel)
 """The same arguments -> *b n k t."""
+factors_moved = Op(
+    "factors_moved",
+    moved_definition,
+    "ratio",
+    "(Tensor v, Tensor B, Tensor H, Tensor e, Tensor power, Tensor slope) -> (Tensor, Tensor)",
+    suits_kernel,
+)
+"""The same arguments and a power -> B and H."""
 slope_weight = Op(
     "slope_weight",
     weight_definition,

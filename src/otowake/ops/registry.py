@@ -8,12 +8,16 @@ definition.
 
 import warnings
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
+from typing import Any, Generic, TypeVar, cast
 
 import torch
 from torch import Tensor
 
-OPS: dict[str, "Op"] = {}
+Result = TypeVar("Result")
+
+OPS: dict[str, "Op[Any]"] = {}
 """Every op by name."""
 
 _LIBRARY = torch.library.Library("otowake", "DEF")
@@ -24,8 +28,8 @@ ACCELERATOR = "cuda"
 _DTYPES = (torch.float32, torch.float64, torch.complex64, torch.complex128)
 
 
-class Op:
-    """A named operation on tensors with one result.
+class Op(Generic[Result]):
+    """A named operation on tensors; its result is one tensor, or a few.
 
     Args:
         name: unique; registered as otowake::name.
@@ -40,15 +44,15 @@ class Op:
     def __init__(
         self,
         name: str,
-        definition: Callable[..., Tensor],
+        definition: Callable[..., Result],
         kernel: str | None,
         schema: str,
         suits: Callable[..., bool] = lambda *_: True,
         gpu: str | None = None,
     ) -> None:
         self.name, self.definition, self.suits = name, definition, suits
-        self.kernel = None if kernel is None else _lazily(f"otowake.ops.cpu.{kernel}", name)
-        self.gpu = None if gpu is None else _lazily(f"otowake.ops.gpu.{gpu}", name)
+        self.kernel: Callable[..., Result] | None = None if kernel is None else _lazily(f"ops.cpu.{kernel}", name)
+        self.gpu: Callable[..., Result] | None = None if gpu is None else _lazily(f"ops.gpu.{gpu}", name)
         self._fast = self.kernel
         if self.kernel is not None:
             _LIBRARY.define(name + schema)
@@ -56,11 +60,11 @@ class Op:
             torch.library.register_fake(f"otowake::{name}", definition, lib=_LIBRARY)
         OPS[name] = self
 
-    def __call__(self, *args: Tensor) -> Tensor:
+    def __call__(self, *args: Tensor) -> Result:
         if self._fast is None or not _suits_kernel(args, "cpu") or not self.suits(*args):
             return self._elsewhere(*args)
         if not all(type(a) is Tensor for a in args):  # those of a tracer; torch's way to the kernel takes longer
-            return getattr(torch.ops.otowake, self.name)(*args)
+            return cast(Result, getattr(torch.ops.otowake, self.name)(*args))
         try:
             return self._fast(*(a.resolve_conj().resolve_neg() for a in args))
         except _compiler_errors() as error:
@@ -73,18 +77,21 @@ class Op:
             self._fast = None
             return self.definition(*args)
 
-    def _elsewhere(self, *args: Tensor) -> Tensor:
+    def _elsewhere(self, *args: Tensor) -> Result:
         """By the accelerator's kernel, or the definition."""
         if self.gpu is None or not _suits_kernel(args, ACCELERATOR):
             return self.definition(*args)
         return self.gpu(*args)
 
 
-def _lazily(module: str, name: str) -> Callable[..., Tensor]:
-    def kernel(*args: Tensor) -> Tensor:
-        return getattr(import_module(module), name)(*args)
+def _lazily(module: str, name: str) -> Callable[..., Any]:
+    """A function of a module that is imported at the first call."""
 
-    return kernel
+    @cache
+    def function() -> Callable[..., Any]:
+        return cast(Callable[..., Any], getattr(import_module(f"otowake.{module}"), name))
+
+    return lambda *args: function()(*args)
 
 
 def _suits_kernel(args: tuple[Tensor, ...], device: str) -> bool:

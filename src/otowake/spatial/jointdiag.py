@@ -29,12 +29,12 @@ from otowake.core.method import Split, SplitGradient
 from otowake.core.types import Cost, Covariance, Gain, Images, Live, Mixture, Power
 from otowake.divergence.density import Density, Gauss
 from otowake.linalg.safe import divide, rooted, variance_floor
-from otowake.ops import demixed, demixed_power
+from otowake.ops import demixed, demixed_power, unit_rows
 from otowake.ops.joint import channels, heard, joint_shares, joint_weight, jointly
 from otowake.spatial.demix.ip import ip1
 from otowake.spatial.demix.update import Demix, degree
 from otowake.spatial.determined import DeterminedState
-from otowake.spatial.projection import positive_row_powers, shared_out
+from otowake.spatial.projection import shared_out
 from otowake.spatial.rank import covariance, full_rank_bins
 from otowake.spatial.relevance import POWERS, Held, check_relevance, relevance_cost, slopes
 from otowake.spatial.shares import Directions, Shares, diagonalised, each_bin
@@ -155,11 +155,10 @@ class JointDiag:
         return torch.where(p.live[..., None, None, :, None], heard, shared_out(X[..., mics, :, :], n))
 
     def gauge(self, p: JointDiagState) -> tuple[JointDiagState, Gain]:
-        d = positive_row_powers(p.Q, p.C)  # *b m
+        Q, d = unit_rows(p.Q, p.C)  # d: *b m
         G = p.G / d[..., None, None, :]
         s = G.sum(-1).mean(-1)[..., None, None]  # *b n 1 1
         s = torch.where(s > 0, s, torch.ones_like(s))
-        Q = p.Q * torch.rsqrt(d)[..., None, :, None]
         return p._replace(Q=Q, G=G / s, e=p.e / d[..., None, None]), s
 
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Complex, Float
+from jaxtyping import Complex
 from torch import Tensor
 
-from otowake.core.types import Covariance, Demixer, Gain, Images, Live, Mixture, Spec
-from otowake.ops import row_powers
+from otowake.core.types import Gain, Images, Live, Mixture, Spec
+from otowake.ops import unit_rows
 
 
 def projected_images(
@@ -32,11 +32,5 @@ def normalised(p: Any) -> tuple[Any, Gain]:
     Returns:
         the state, and the gain of r that makes up for it, *b n 1 1.
     """
-    power = positive_row_powers(p.W, p.C)
-    return p._replace(W=p.W * torch.rsqrt(power)[..., None, :, None]), (1 / power)[..., None, None]
-
-
-def positive_row_powers(W: Demixer, C: Covariance) -> Float[Tensor, "*b n"]:
-    """lambda_n^2 = mean_f w_n^H C_f w_n, the mean power of each row's output; 1 where there is none."""
-    power = row_powers(W, C)
-    return torch.where(power > 0, power, torch.ones_like(power))
+    W, power = unit_rows(p.W, p.C)
+    return p._replace(W=W), (1 / power)[..., None, None]

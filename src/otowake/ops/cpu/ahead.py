@@ -9,13 +9,11 @@ import torch
 from otowake.ops import (
     abs2_by_bin,
     angular_posterior,
-    bases_ratio,
     demixed,
     demixed_power,
-    gains_ratio,
     ip1_sweep,
     modelled_covariance,
-    row_powers,
+    unit_rows,
     weighted_covariance,
 )
 
@@ -34,7 +32,7 @@ def main() -> None:
     abs2_by_bin(X)
     demixed(X, W)
     ip1_sweep(V, W)
-    row_powers(W, W)
+    unit_rows(W, W)
     ones = torch.ones(f, m, dtype=torch.float64)
     angular_posterior(X, W.unsqueeze(-3).expand(f, m, m, m), v, ones, ones)
     demixed_power(X, W)

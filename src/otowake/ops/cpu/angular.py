@@ -9,10 +9,35 @@ from torch import Tensor
 
 from otowake.linalg.safe import tiny
 from otowake.ops.cpu.arrays import bins_first, flat
-from otowake.ops.cpu.compile import kernel
-from otowake.ops.cpu.demix import powered
+from otowake.ops.cpu.compile import kernel, part
 from otowake.ops.cpu.rows import FRAMES, apart, at_a_time, put
 from otowake.ops.cpu.threads import over_bins
+
+
+@part
+def powered(x, W, re, im, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """y <- sum of |W x|^2 over the rows of W; x: m 2 frames;  re, im: scratch, zero where m is 1."""
+    last = W.shape[1] - 1
+    for i in range(W.shape[0]):
+        for m in range(last):
+            a, b, xr, xi = W[i, m].real, W[i, m].imag, x[m, 0], x[m, 1]
+            if m == 0:
+                for t in range(len(y)):
+                    re[t] = a * xr[t] - b * xi[t]
+                    im[t] = a * xi[t] + b * xr[t]
+            else:
+                for t in range(len(y)):
+                    re[t] += a * xr[t] - b * xi[t]
+                    im[t] += a * xi[t] + b * xr[t]
+        a, b, xr, xi = W[i, last].real, W[i, last].imag, x[last, 0], x[last, 1]
+        if i == 0:
+            for t in range(len(y)):
+                p, q = re[t] + a * xr[t] - b * xi[t], im[t] + a * xi[t] + b * xr[t]
+                y[t] = p * p + q * q
+        else:
+            for t in range(len(y)):
+                p, q = re[t] + a * xr[t] - b * xi[t], im[t] + a * xi[t] + b * xr[t]
+                y[t] += p * p + q * q
 
 
 @kernel

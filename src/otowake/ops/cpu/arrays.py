@@ -15,12 +15,22 @@ _MOST = 2**21
 
 def flat(x: Tensor, inner: int) -> np.ndarray:
     """The last `inner` axes behind a single batch axis."""
-    return x.detach().reshape(-1, *x.shape[x.ndim - inner :]).numpy()
+    return x.detach().numpy().reshape(-1, *x.shape[x.ndim - inner :])
 
 
 def bins_first(x: np.ndarray) -> np.ndarray:
     """(m, f, t) -> (f, m, t), contiguous; free if it lies in memory like that already."""
     return np.ascontiguousarray(x.swapaxes(0, 1))
+
+
+def whole(x: np.ndarray) -> np.ndarray:
+    """Rows filled up with zeros to whole vectors."""
+    frames = x.shape[-1]
+    if frames % 16 == 0:
+        return np.ascontiguousarray(x)
+    out = np.empty((*x.shape[:-1], (frames + 15) // 16 * 16), x.dtype)
+    out[..., :frames], out[..., frames:] = x, 0
+    return out
 
 
 def result(x: np.ndarray, batch: Sequence[int]) -> Tensor:

@@ -12,7 +12,8 @@ from typing import Any, cast
 
 import numba
 
-_OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz", "arcp"}, "error_model": "numpy"}
+ROUNDING = ("reassoc", "contract", "nsz", "arcp")
+_OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": set(ROUNDING), "error_model": "numpy"}
 _log = logging.getLogger("otowake")
 
 

@@ -8,35 +8,38 @@ from torch import Tensor
 
 from otowake.ops.cpu.arrays import bins_first, flat, result
 from otowake.ops.cpu.compile import kernel, part
-from otowake.ops.cpu.rows import FRAMES, apart, at_a_time, taken
 from otowake.ops.cpu.threads import over_bins
+from otowake.ops.cpu.vectors import FRAMES, apart, at, count, get, room, set, spread, total
 
 
 @part
 def gathered(x, weights, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """sums += sum over frames of phi_n x x^H, one half of it; x: m 2 frames, weights: n frames, an even number of n."""
+    none = spread(0, x)
     for n in range(0, len(weights), 2):
         u, w = weights[n], weights[n + 1]
         for i in range(len(x)):
-            xr, xi, a, b = x[i, 0], x[i, 1], 0.0, 0.0
-            for t in range(len(u)):
-                power = xr[t] * xr[t] + xi[t] * xi[t]
-                a += u[t] * power
-                b += w[t] * power
-            sums[n, i, i, 0] += a
-            sums[n + 1, i, i, 0] += b
+            xr, xi, a, b = x[i, 0], x[i, 1], none, none
+            for t in range(0, len(u), count(u)):
+                re, im = get(xr, t), get(xi, t)
+                power = re * re + im * im
+                a += get(u, t) * power
+                b += get(w, t) * power
+            sums[n, i, i, 0] += total(a)
+            sums[n + 1, i, i, 0] += total(b)
             for j in range(i):
-                yr, yi, a, b, c, d = x[j, 0], x[j, 1], 0.0, 0.0, 0.0, 0.0
-                for t in range(len(u)):
-                    re, im = xr[t] * yr[t] + xi[t] * yi[t], xi[t] * yr[t] - xr[t] * yi[t]
-                    a += u[t] * re
-                    b += u[t] * im
-                    c += w[t] * re
-                    d += w[t] * im
-                sums[n, i, j, 0] += a
-                sums[n, i, j, 1] += b
-                sums[n + 1, i, j, 0] += c
-                sums[n + 1, i, j, 1] += d
+                yr, yi, a, b, c, d = x[j, 0], x[j, 1], none, none, none, none
+                for t in range(0, len(u), count(u)):
+                    p, q, r, s = get(xr, t), get(xi, t), get(yr, t), get(yi, t)
+                    re, im = p * r + q * s, q * r - p * s
+                    a += get(u, t) * re
+                    b += get(u, t) * im
+                    c += get(w, t) * re
+                    d += get(w, t) * im
+                sums[n, i, j, 0] += total(a)
+                sums[n, i, j, 1] += total(b)
+                sums[n + 1, i, j, 0] += total(c)
+                sums[n + 1, i, j, 1] += total(d)
 
 
 @part
@@ -54,16 +57,17 @@ def hermitian(sums, frames, V):  # type: ignore[no-untyped-def]  # noqa: ANN001,
 @kernel
 def _covariance(X, phi, V, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     (_, M, T), N = X.shape, len(phi)
-    full, even = at_a_time(T, FRAMES), N + N % 2
-    x, weights, sums = np.empty((M, 2, full)), np.zeros((even, full)), np.empty((even, M, M, 2))
+    width, even = room(min(T, FRAMES)), N + N % 2
+    x, weights, sums = np.empty((M, 2, width)), np.zeros((even, width)), np.empty((even, M, M, 2))
     for f in range(lo, hi):
         sums[:] = 0
         fw = f if phi.shape[1] > 1 else 0
-        for first in range(0, T, full):
-            for m in range(M):
-                apart(X[f, m], first, x[m, 0], x[m, 1])
+        for first in range(0, T, width):
+            apart(X[f], first, x)
             for n in range(N):
-                taken(phi[n, fw], first, weights[n])
+                row = phi[n, fw]
+                for t in range(0, width, count(row)):
+                    set(at(row, first + t), weights[n], t)
             gathered(x, weights, sums)
         hermitian(sums, T, V[f])
 

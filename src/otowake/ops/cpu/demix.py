@@ -12,8 +12,8 @@ from torch import Tensor
 
 from otowake.ops.cpu.arrays import bins_first, flat
 from otowake.ops.cpu.compile import kernel, part
-from otowake.ops.cpu.rows import FRAMES, apart, at_a_time, put
 from otowake.ops.cpu.threads import over_bins
+from otowake.ops.cpu.vectors import FRAMES, apart, count, get, put, room, spread
 
 _TILE = 32
 """Numbers along each side of what is turned at a time."""
@@ -46,45 +46,30 @@ def _demix(X, W, Y, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
 
 
 @part
-def powered(x, W, re, im, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """y <- sum of |W x|^2 over the rows of W; x: m 2 frames;  re, im: scratch, zero where m is 1."""
-    last = W.shape[1] - 1
+def radius(x, W, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Sum of |W x|^2 over the rows of W, from frame t on; x: m 2 frames."""
+    y = spread(0, x)
     for i in range(W.shape[0]):
-        for m in range(last):
-            a, b, xr, xi = W[i, m].real, W[i, m].imag, x[m, 0], x[m, 1]
-            if m == 0:
-                for t in range(len(y)):
-                    re[t] = a * xr[t] - b * xi[t]
-                    im[t] = a * xi[t] + b * xr[t]
-            else:
-                for t in range(len(y)):
-                    re[t] += a * xr[t] - b * xi[t]
-                    im[t] += a * xi[t] + b * xr[t]
-        a, b, xr, xi = W[i, last].real, W[i, last].imag, x[last, 0], x[last, 1]
-        if i == 0:
-            for t in range(len(y)):
-                p, q = re[t] + a * xr[t] - b * xi[t], im[t] + a * xi[t] + b * xr[t]
-                y[t] = p * p + q * q
-        else:
-            for t in range(len(y)):
-                p, q = re[t] + a * xr[t] - b * xi[t], im[t] + a * xi[t] + b * xr[t]
-                y[t] += p * p + q * q
+        re, im = spread(0, x), spread(0, x)
+        for m in range(W.shape[1]):
+            a, b, xr, xi = W[i, m].real, W[i, m].imag, get(x[m, 0], t), get(x[m, 1], t)
+            re += a * xr - b * xi
+            im += a * xi + b * xr
+        y += re * re + im * im
+    return y
 
 
 @kernel
 def _power(X, W, v, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """v_n = sum of |W_n x|^2 over the rows of W_n; W: f n rows m."""
     _, M, T = X.shape
-    full = at_a_time(T, FRAMES)
-    x, y = np.empty((M, 2, full), v.dtype), np.empty(full, v.dtype)
-    re, im = np.zeros(full, v.dtype), np.zeros(full, v.dtype)
+    x = np.empty((M, 2, room(min(T, FRAMES))), v.dtype)
     for f in range(lo, hi):
-        for first in range(0, T, full):
-            for m in range(M):
-                apart(X[f, m], first, x[m, 0], x[m, 1])
+        for first in range(0, T, FRAMES):
+            apart(X[f], first, x)
             for n in range(W.shape[1]):
-                powered(x, W[f, n], re, im, y)
-                put(y, v[n, f], first)
+                for t in range(0, x.shape[2], count(x)):
+                    put(radius(x, W[f, n], t), v[n, f], first + t)
 
 
 def abs2_by_bin(Y: Tensor) -> Tensor:

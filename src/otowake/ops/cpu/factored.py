@@ -14,15 +14,14 @@ from torch import Tensor
 from otowake.linalg.safe import tiny
 from otowake.ops.cpu.arrays import flat, scratch
 from otowake.ops.cpu.compile import kernel
-from otowake.ops.cpu.ratio import halved
-from otowake.ops.cpu.threads import in_threads
+from otowake.ops.cpu.model import halved, powered
+from otowake.ops.cpu.threads import in_threads, slices
+from otowake.ops.cpu.vectors import at, count, put
 
 _CACHED = 2**15
 """Numbers of v at a time: r, neg and pos of them fit into a core's second cache."""
 _SMALL = 10**6
 """Multiply-adds of a product: OpenBLAS makes no copies of the factors up to here, and is half as fast beyond."""
-_SLICES = 4
-"""Of the rows, for threads."""
 
 Array = np.ndarray
 
@@ -38,13 +37,6 @@ class Problem(NamedTuple):
     H: Array
     e: Array
     cost: tuple[np.floating, ...]
-
-    @property
-    def edges(self) -> Array:
-        """Rows where slices begin and end."""
-        rows = len(self.v)
-        pieces = max(1, min(_SLICES, rows))
-        return np.arange(pieces + 1) * rows // pieces
 
     def halves(self) -> tuple[Array, Array]:
         """Room for pos and neg of as many rows as are done at a time."""
@@ -80,7 +72,10 @@ def _block(v, B, H, e, cost, r, neg):  # type: ignore[no-untyped-def]  # noqa: A
                 r[i, t] *= neg[i, t]
                 neg[i, t] *= v[i, t]
         else:
-            halved(v[i], cost, neg[i], r[i])
+            for t in range(0, v.shape[1], count(v)):
+                x, y = halved(at(v[i], t), at(r[i], t), cost)
+                put(x, neg[i], t)
+                put(y, r[i], t)
 
 
 @kernel
@@ -137,13 +132,7 @@ def _quotient(neg, pos, x, tiny, out):  # type: ignore[no-untyped-def]  # noqa: 
     """(neg / pos)^x."""
     for i in range(neg.shape[0]):
         for k in range(neg.shape[1]):
-            q = neg[i, k] / max(pos[i, k], tiny)
-            if x == 1:
-                out[i, k] = q
-            elif x == 0.5:
-                out[i, k] = np.sqrt(max(q, tiny))
-            else:
-                out[i, k] = max(q, tiny) ** x
+            out[i, k] = powered(neg[i, k] / max(pos[i, k], tiny), x, tiny)
 
 
 def factored_bases(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> Tensor:
@@ -196,7 +185,7 @@ def _problems(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> Itera
 def _of_bases(p: Problem, neg: Array, pos: Array) -> None:
     v, B, H, e, cost = p
     Ht = np.ascontiguousarray(H.T)
-    in_threads(lambda edges: _bases(v, B, H, Ht, e, cost, *p.halves(), neg, pos, edges), p.edges)
+    in_threads(lambda edges, _: _bases(v, B, H, Ht, e, cost, *p.halves(), neg, pos, edges), slices(len(v)))
     if cost[1] == -2:
         np.matmul(B, H @ Ht, out=pos)
         np.add(pos, e @ Ht if e.shape[1] == len(Ht) else e * Ht.sum(0), out=pos)
@@ -212,14 +201,13 @@ def _of_activations(p: Problem, neg: Array, pos: Array) -> None:
         if torch.get_num_threads() == 1:  # in one piece it is a little faster, by one thread
             np.matmul(B.T, v, out=neg)
             return
-    all_edges = p.edges
-    sums = scratch("sums", (2, len(all_edges) - 1, *H.shape), neg.dtype)
+    edges = slices(len(v))
+    sums = scratch("sums", (2, len(edges) - 1, *H.shape), neg.dtype)
 
-    def rows(edges: Array) -> None:
-        own = sums[:, np.searchsorted(all_edges, edges[0]) :]
-        _activations(v, B, H, e, cost, *p.halves(), scratch("one", H.shape, neg.dtype), *own, edges)
+    def rows(some: Array, first: int) -> None:
+        _activations(v, B, H, e, cost, *p.halves(), scratch("one", H.shape, neg.dtype), *sums[:, first:], some)
 
-    in_threads(rows, all_edges)
+    in_threads(rows, edges)
     sums[0].sum(0, out=neg)
     if cost[1] != -2:
         pos[:] = B.sum(0)[:, None] if cost[1] == 0 else sums[1].sum(0)

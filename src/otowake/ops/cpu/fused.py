@@ -1,69 +1,118 @@
-"""Kernels of `ops.fused`: scales and weights of one bin's frames live in cache only."""
+"""Kernels of `ops.fused`: powers, scales and weights of a few bins live in cache only."""
+
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from otowake.ops.cpu.arrays import bins_first, flat
+from otowake.linalg.safe import loading
+from otowake.ops.cpu.arrays import bins_first, flat, scratch
 from otowake.ops.cpu.compile import kernel
 from otowake.ops.cpu.covariance import gathered, hermitian
-from otowake.ops.cpu.ratio import modelled, typed, weighted
-from otowake.ops.cpu.rows import apart, at_a_time, ended, taken
+from otowake.ops.cpu.demix import radius
+from otowake.ops.cpu.model import modelled, weighted
+from otowake.ops.cpu.ratio import TOGETHER, arguments, frames, from_slices, moved
+from otowake.ops.cpu.sweep import sweep
 from otowake.ops.cpu.threads import over_bins
+from otowake.ops.cpu.vectors import FRAMES, apart, count, room, set, spread
+
+Arrays = list[np.ndarray]
+_LOADING = loading(torch.empty((), dtype=torch.complex128))
 
 
 @kernel
-def _modelled_covariance(X, v, B, H, e, cost, V, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _factors(X, W, B, H, e, cost, x, tiny, to, sums, edges):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """`ratio.moved` of v = |W X|^2, which is there for some bins at a time; W: f n 1 m."""
     (_, M, T), (N, _, K) = X.shape, B.shape
-    full, even = at_a_time(T, T), N + N % 2
-    Hs, power, phi = np.empty((N, K, full), v.dtype), np.zeros(full, v.dtype), np.empty(full, v.dtype)
-    x, weights, sums = np.empty((M, 2, full)), np.zeros((even, full)), np.empty((even, M, M, 2))
-    for n in range(N):
-        for k in range(K):
-            taken(H[n, k], 0, Hs[n, k])
+    y, some = np.empty((M, 2, room(T)), e.dtype), np.empty((TOGETHER, K), e.dtype)
+    v, neg, pos = np.empty((N, TOGETHER, room(T)), e.dtype), np.empty(room(T), e.dtype), np.empty(room(T), e.dtype)
+    for s in range(len(edges) - 1):
+        sums[s] = 0
+        for f in range(edges[s], edges[s + 1], TOGETHER):
+            g = min(f + TOGETHER, edges[s + 1])
+            for i in range(f, g):
+                apart(X[i], 0, y)
+                for n in range(N):
+                    for t in range(0, v.shape[2], count(y)):
+                        set(radius(y, W[i, n], t), v[n, i - f], t)
+            for n in range(N):
+                p, b, c = v[n, : g - f], B[n, f:g], to[n, f:g]
+                moved(p, b, H[n], e[n, f:g], cost, x, tiny, c, some, neg, pos, sums[s, n])
+
+
+@kernel
+def _covariances(X, W, B, H, e, cost, tiny, V, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """W: f n 1 m."""
+    (_, M, T), N = X.shape, len(B)
+    width, even, none = room(min(T, FRAMES)), N + N % 2, spread(0, e)
+    x, weights, sums = np.empty((M, 2, width)), np.zeros((even, width)), np.empty((even, M, M, 2))
+    y = np.empty((M, 2, width), e.dtype)
     for f in range(lo, hi):
         sums[:] = 0
-        for m in range(M):
-            apart(X[f, m], 0, x[m, 0], x[m, 1])
-        for n in range(N):
+        for first in range(0, T, width):
+            apart(X[f], first, x)
             if cost[3] != 0:
-                taken(v[n, f], 0, power)
-            modelled(B[n, f], Hs[n], e[n, f], phi)
-            weighted(power, cost, phi)
-            ended(phi, v[n, f], 0)
-            taken(phi, 0, weights[n])
-        gathered(x, weights, sums)
+                apart(X[f], first, y)
+            for n in range(N):
+                for t in range(0, min(T - first, width), count(e)):
+                    v = none if cost[3] == 0 else radius(y, W[f, n], t)
+                    set(weighted(v, modelled(B[n, f], H[n], e[n, f], first + t), cost), weights[n], t)
+            gathered(x, weights, sums)
         hermitian(sums, T, V[f])
 
 
 @kernel
-def _row_powers(W, C, to):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _unit_rows(W, C, to, power):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     bins, N, M = W.shape
-    to[:] = 0
+    power[:] = 0
     for f in range(bins):
         for n in range(N):
             for i in range(M):
                 a = W[f, n, i]
-                to[n] += (a.real * a.real + a.imag * a.imag) * C[f, i, i].real
+                power[n] += (a.real * a.real + a.imag * a.imag) * C[f, i, i].real
                 for j in range(i):
-                    to[n] += 2 * (a * C[f, i, j] * W[f, n, j].conjugate()).real
-    to /= bins
+                    power[n] += 2 * (a * C[f, i, j] * W[f, n, j].conjugate()).real
+    for n in range(N):
+        power[n] = power[n] / bins if power[n] > 0 else 1
+        scale = 1 / np.sqrt(power[n])
+        for f in range(bins):
+            for i in range(M):
+                to[f, n, i] = W[f, n, i] * scale
 
 
-def modelled_covariance(X: Tensor, v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> Tensor:
+def demixed_step(
+    X: Tensor, W: Tensor, B: Tensor, H: Tensor, e: Tensor, power: Tensor, slope: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Kernel of `ops.fused.demixed_step`."""
+    arrays, numbers = arguments(B, H, e, power, slope)
+    b, h, w = np.empty_like(arrays[0]), np.empty_like(arrays[1]), np.array(flat(W, 3), order="C")
+    for seen, (*old, es), own, gains, rows in zip(_seen(X, W), zip(*arrays), b, h, w):
+        from_slices(_factors, B.shape[-2], [*seen, *old, es, *numbers, own], old[1], numbers[1:], gains)
+        V = scratch("covariances", (*rows.shape, rows.shape[-1]), np.dtype(np.complex128))
+        over_bins(_covariances, len(V), *seen, own, gains, es, numbers[0], numbers[2], V)
+        sweep(V, rows, _LOADING)
+    return torch.from_numpy(b).reshape(B.shape), frames(h, H), torch.from_numpy(w).reshape(W.shape)
+
+
+def modelled_covariance(X: Tensor, W: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> Tensor:
     """Kernel of `ops.fused.modelled_covariance`."""
-    (*batch, M, F, _), N = X.shape, B.shape[-3]
-    V = torch.empty((*batch, F, N, M, M), dtype=torch.complex128)
-    e = e.expand(*B.shape[:-1], 1)[..., 0]
-    for x, *factors, to in zip(flat(X, 3), *(flat(a, d) for a, d in ((v, 3), (B, 3), (H, 3), (e, 2))), flat(V, 4)):
-        args = [bins_first(x), *map(np.ascontiguousarray, factors)]
-        over_bins(_modelled_covariance, F, *args, typed(slope, args[1].dtype), to)
+    arrays, numbers = arguments(B, H, e, slope)
+    V = torch.empty((*W.shape, X.shape[-3]), dtype=torch.complex128)
+    for seen, *model, to in zip(_seen(X, W), *arrays, flat(V, 4)):
+        over_bins(_covariances, len(to), *seen, *model, *numbers, to)
     return V
 
 
-def row_powers(W: Tensor, C: Tensor) -> Tensor:
-    """Kernel of `ops.fused.row_powers`."""
-    out = torch.empty((*W.shape[:-3], W.shape[-2]), dtype=W.real.dtype)
-    for w, c, to in zip(flat(W, 3), flat(C, 3), flat(out, 1)):
-        _row_powers(np.ascontiguousarray(w), np.ascontiguousarray(c), to)
-    return out
+def _seen(X: Tensor, W: Tensor) -> Iterator[Arrays]:
+    """X: f m t and W: f n 1 m of each item, in the precision of X."""
+    for x, w in zip(flat(X, 3), flat(W.to(X.dtype).unsqueeze(-2), 4)):
+        yield [bins_first(x), np.ascontiguousarray(w)]
+
+
+def unit_rows(W: Tensor, C: Tensor) -> tuple[Tensor, Tensor]:
+    """Kernel of `ops.fused.unit_rows`."""
+    to, power = torch.empty(W.shape, dtype=W.dtype), torch.empty((*W.shape[:-3], W.shape[-2]), dtype=W.real.dtype)
+    for w, c, *own in zip(flat(W, 3), flat(C, 3), flat(to, 3), flat(power, 1)):
+        _unit_rows(np.ascontiguousarray(w), np.ascontiguousarray(c), *own)
+    return to, power

@@ -8,148 +8,116 @@ from torch import Tensor
 
 from otowake.ops.cpu.arrays import flat
 from otowake.ops.cpu.compile import kernel, part
-from otowake.ops.cpu.ratio import halved_there, modelled, typed, weighted
-from otowake.ops.cpu.rows import at_a_time, put, taken
+from otowake.ops.cpu.model import halved, modelled, typed, weighted
 from otowake.ops.cpu.threads import over_bins
+from otowake.ops.cpu.vectors import at, count, put, spread, total
 
 _FRAMES = 160
-"""At a time: what is summed for them stays in the first cache."""
+"""At a time: what is summed for them stays in the first cache; whole vectors."""
 
 Arrays = tuple[np.ndarray, ...]
 
 
 @part
-def _scaled(r, G, m, d, Y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Y <- sum_n r_n g_nm + d; r: n frames, G: n m."""
+def _scaled(r, G, d, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """sum_n r_n g_n + d from frame t on; r: n frames, G: n."""
+    y = spread(d, r)
     for n in range(len(r)):
-        s, row = G[n, m], r[n]
-        if n == 0:
-            for t in range(len(Y)):
-                Y[t] = d + s * row[t]
-        else:
-            for t in range(len(Y)):
-                Y[t] += s * row[t]
+        y += G[n] * at(r[n], t)
+    return y
 
 
 @part
-def _heard(v, f, first, G, d, cost, r, row, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """sums <- neg_n and pos_n of bin f, frames from `first` on, where sources have r; row is scratch."""
-    w, x, y = row[0], row[1], row[2]
+def _modelled(B, f, H, e, first, r):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """r <- B H + e of all sources in bin f, frames from `first` on."""
+    for n in range(len(r)):
+        for t in range(0, r.shape[1], count(r)):
+            put(modelled(B[n, f], H[n], e[n, f], first + t), r[n], t)
+
+
+@part
+def _heard(v, f, first, G, d, cost, r, neg, pos):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """neg_n, pos_n <- those of bin f, frames from `first` on, where sources have r; G: m n."""
+    neg[:], pos[:] = 0, 0
     for m in range(len(v)):
-        _scaled(r, G, m, d[m], y)
-        halved_there(v[m, f], first, cost, w, x, y)
-        for n in range(len(r)):
-            s, to_neg, to_pos = G[n, m], sums[0, n], sums[1, n]
-            if m == 0:
-                for t in range(len(y)):
-                    to_neg[t] = s * x[t]
-                    to_pos[t] = s * y[t]
-            else:
-                for t in range(len(y)):
-                    to_neg[t] += s * x[t]
-                    to_pos[t] += s * y[t]
+        for t in range(0, r.shape[1], count(r)):
+            x, y = halved(at(v[m, f], first + t), _scaled(r, G[m], d[m], t), cost)
+            for n in range(len(r)):
+                put(at(neg[n], t) + G[m, n] * x, neg[n], t)
+                put(at(pos[n], t) + G[m, n] * y, pos[n], t)
 
 
 @kernel
 def _bases(v, B, H, e, G, d, cost, out, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Bins lo .. hi."""
-    (N, _, K), T, zero = B.shape, H.shape[2], cost[0] - cost[0]
-    full = at_a_time(T, _FRAMES)
-    Hs, r, sums = np.empty((N, K, full), v.dtype), np.empty((N, full), v.dtype), np.empty((2, N, full), v.dtype)
-    row = np.empty((3, full), v.dtype)
-    out[:, :, lo:hi] = zero
-    for first in range(0, T, full):
-        for n in range(N):
-            for k in range(K):
-                taken(H[n, k], first, Hs[n, k])
+    (N, _, K), T = B.shape, H.shape[2]
+    r = np.empty((N, min(T, _FRAMES)), v.dtype)
+    neg, pos = np.empty_like(r), np.empty_like(r)
+    out[:, :, lo:hi] = 0
+    for first in range(0, T, _FRAMES):
         for f in range(lo, hi):
+            _modelled(B, f, H, e, first, r)
+            _heard(v, f, first, G[f if len(G) > 1 else 0], d, cost, r, neg, pos)
             for n in range(N):
-                modelled(B[n, f], Hs[n], e[n, f], r[n])
-            _heard(v, f, first, G[f if len(G) > 1 else 0], d, cost, r, row, sums)
-            for n in range(N):
-                neg, pos = sums[0, n], sums[1, n]
                 for k in range(K):
-                    a, b, h = zero, zero, Hs[n, k]
-                    for t in range(full):
-                        a += neg[t] * h[t]
-                        b += pos[t] * h[t]
-                    out[n, 0, f, k] += a
-                    out[n, 1, f, k] += b
+                    a, b = spread(0, r), spread(0, r)
+                    for t in range(0, r.shape[1], count(r)):
+                        h = at(H[n, k], first + t)
+                        a += at(neg[n], t) * h
+                        b += at(pos[n], t) * h
+                    out[n, 0, f, k] += total(a)
+                    out[n, 1, f, k] += total(b)
 
 
 @kernel
 def _activations(v, B, H, e, G, d, cost, out, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Frames lo .. hi."""
+    """Frames lo .. hi, which begin at whole vectors."""
     N, bins, K = B.shape
-    full = at_a_time(hi - lo, _FRAMES)
-    Hs, r, sums = np.empty((N, K, full), v.dtype), np.empty((N, full), v.dtype), np.empty((2, N, full), v.dtype)
-    row, all_bins = np.empty((3, full), v.dtype), np.empty((N, 2, K, full), v.dtype)
-    for first in range(lo, hi, full):
-        all_bins[:] = 0
-        for n in range(N):
-            for k in range(K):
-                taken(H[n, k, :hi], first, Hs[n, k])
+    r = np.empty((N, min(hi - lo, _FRAMES)), v.dtype)
+    neg, pos = np.empty_like(r), np.empty_like(r)
+    out[:, :, :, lo:hi] = 0
+    for first in range(lo, hi, _FRAMES):
+        width = min(hi - first, _FRAMES)
         for f in range(bins):
-            for n in range(N):
-                modelled(B[n, f], Hs[n], e[n, f], r[n])
-            _heard(v[:, :, :hi], f, first, G[f if len(G) > 1 else 0], d, cost, r, row, sums)
+            _modelled(B, f, H, e, first, r)
+            _heard(v, f, first, G[f if len(G) > 1 else 0], d, cost, r, neg, pos)
             for n in range(N):
                 for k in range(K):
-                    b = B[n, f, k]
-                    neg, pos, to_neg, to_pos = sums[0, n], sums[1, n], all_bins[n, 0, k], all_bins[n, 1, k]
-                    for t in range(full):
-                        to_neg[t] += b * neg[t]
-                        to_pos[t] += b * pos[t]
-        for n in range(N):
-            for i in range(2):
-                for k in range(K):
-                    put(all_bins[n, i, k], out[n, i, k, :hi], first)
+                    b, to_neg, to_pos = B[n, f, k], out[n, 0, k], out[n, 1, k]
+                    for t in range(0, width, count(r)):
+                        put(at(to_neg, first + t) + b * at(neg[n], t), to_neg, first + t)
+                        put(at(to_pos, first + t) + b * at(pos[n], t), to_pos, first + t)
 
 
 @kernel
 def _shares(v, r, G, d, cost, out, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Bins lo .. hi: sums over frames, of every bin."""
-    (M, _, T), N, zero = v.shape, len(r), cost[0] - cost[0]
-    full = at_a_time(T, _FRAMES)
-    rs, w, x, y = (
-        np.empty((N, full), v.dtype),
-        np.empty(full, v.dtype),
-        np.empty(full, v.dtype),
-        np.empty(full, v.dtype),
-    )
-    out[:, :, lo:hi] = zero
+    (M, _, T), N = v.shape, len(r)
+    neg, pos = np.empty(T, v.dtype), np.empty(T, v.dtype)
     for f in range(lo, hi):
         g = G[f if len(G) > 1 else 0]
-        for first in range(0, T, full):
+        for m in range(M):
+            for t in range(0, T, count(v)):
+                x, y = halved(at(v[m, f], t), _scaled(r[:, f], g[m], d[m], t), cost)
+                put(x, neg, t)
+                put(y, pos, t)
             for n in range(N):
-                taken(r[n, f], first, rs[n])
-            for m in range(M):
-                _scaled(rs, g, m, d[m], y)
-                halved_there(v[m, f], first, cost, w, x, y)
-                for n in range(N):
-                    a, b, row = zero, zero, rs[n]
-                    for t in range(full):
-                        a += x[t] * row[t]
-                        b += y[t] * row[t]
-                    out[0, n, f, m] += a
-                    out[1, n, f, m] += b
+                a, b, row = spread(0, v), spread(0, v), r[n, f]
+                for t in range(0, T, count(v)):
+                    a += at(neg, t) * at(row, t)
+                    b += at(pos, t) * at(row, t)
+                out[0, n, f, m] = total(a)
+                out[1, n, f, m] = total(b)
 
 
 @kernel
 def _weight(v, r, G, d, cost, phi, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    (M, _, T), N = v.shape, len(r)
-    full = at_a_time(T, _FRAMES)
-    rs, w, y = np.empty((N, full), v.dtype), np.empty(full, v.dtype), np.empty(full, v.dtype)
+    """Bins lo .. hi."""
     for f in range(lo, hi):
         g = G[f if len(G) > 1 else 0]
-        for first in range(0, T, full):
-            for n in range(N):
-                taken(r[n, f], first, rs[n])
-            for m in range(M):
-                taken(v[m, f], first, w)
-                _scaled(rs, g, m, d[m], y)
-                weighted(w, cost, y)
-                put(y, phi[m, f], first)
+        for m in range(len(v)):
+            for t in range(0, v.shape[2], count(v)):
+                put(weighted(at(v[m, f], t), _scaled(r[:, f], g[m], d[m], t), cost), phi[m, f], t)
 
 
 def joint_bases(v: Tensor, B: Tensor, H: Tensor, e: Tensor, G: Tensor, d: Tensor, slope: Tensor) -> Tensor:
@@ -195,8 +163,8 @@ def _levels(kernel: Any, v: Tensor, r: Tensor, G: Tensor, d: Tensor, slope: Tens
 
 
 def _channels(G: Tensor, d: Tensor, dtype: torch.dtype) -> Arrays:
-    """G: f n m and d: m of each item."""
-    return _plain(G.to(dtype).movedim(-2, -3), 3), _plain(d[..., 0, 0].to(dtype), 1)
+    """G: f m n and d: m of each item."""
+    return _plain(G.to(dtype).movedim(-3, -1), 3), _plain(d[..., 0, 0].to(dtype), 1)
 
 
 def _plain(x: Tensor, inner: int) -> np.ndarray:

@@ -1,150 +1,132 @@
-"""Halves of a multiplicative update, row by row: r, neg and pos of one bin of one source live in cache only.
+"""Multiplicative updates of r = B H + e, bin by bin: r, neg and pos are never in memory as wholes.
 
-Rows are taken out before the loops over them: an index that is a sum might be negative, for all that Numba knows, and
-keeps a loop from being done eight numbers at a time.
+One sweep over the bins does both factors: the bases of a bin are moved first, and what they give to the halves of H
+comes from the same bin, still in cache.  Slices of bins sum into halves of their own, always the same four, so bits do
+not depend on the number of threads.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from otowake.ops.cpu.arrays import flat
+from otowake.linalg.safe import tiny
+from otowake.ops.cpu.arrays import flat, scratch, whole
 from otowake.ops.cpu.compile import kernel, part
-from otowake.ops.cpu.rows import at_a_time, ended, put, taken
-from otowake.ops.cpu.threads import over_bins
+from otowake.ops.cpu.model import halved, modelled, powered, typed, weighted
+from otowake.ops.cpu.threads import in_threads, over_bins, slices
+from otowake.ops.cpu.vectors import at, count, get, put, room, set, spread, total
+
+TOGETHER = 4
+"""Bins whose halves are added to those of H at once: sums of H are read and written as often."""
 
 
 @part
-def halved(v, cost, neg, pos):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """pos = r on entry: pos <- 1 / r and neg <- c (q + a)^g q / r, q = v / r, of one row of v."""
-    one, c, a, g = cost
-    if g == 0:
-        for t in range(v.shape[0]):
-            p = one / pos[t]
-            pos[t] = p
-            neg[t] = c * v[t] * p * p
-    elif g == -one:
-        for t in range(v.shape[0]):
-            p = one / pos[t]
-            q = v[t] * p
-            pos[t] = p
-            neg[t] = c * q * p / (q + a)
-    else:
-        for t in range(v.shape[0]):
-            p = one / pos[t]
-            q = v[t] * p
-            pos[t] = p
-            neg[t] = c * q * p / np.sqrt(q + a)
+def _bases_ratio(v, B, H, e, cost, tiny, neg, pos, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """out <- (neg Hᵀ) / (pos Hᵀ) of one bin; neg, pos: room for a row."""
+    K, step = len(B), count(v)
+    for t in range(0, len(v), step):
+        x, y = halved(at(v, t), modelled(B, H, e, t), cost)
+        set(x, neg, t)
+        set(y, pos, t)
+    for k in range(0, K, 2):
+        g, h = H[k], H[min(k + 1, K - 1)]
+        a, b, c, d = spread(0, v), spread(0, v), spread(0, v), spread(0, v)
+        for t in range(0, len(v), step):
+            x, y, s, u = get(neg, t), get(pos, t), get(g, t), get(h, t)
+            a += x * s
+            b += y * s
+            c += x * u
+            d += y * u
+        out[k] = total(a) / max(total(b), tiny)
+        if k + 1 < K:
+            out[k + 1] = total(c) / max(total(d), tiny)
 
 
 @part
-def halved_there(v, first, cost, w, neg, pos):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """`halved` of v from `first` on, and 0 behind its end; w: scratch."""
-    taken(v, first, w)
-    halved(w, cost, neg, pos)
-    ended(neg, v, first)
-    ended(pos, v, first)
+def _gains_halves(v, B, H, e, cost, some, neg, pos):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """neg, pos += halves of H from as many bins as v has rows, `TOGETHER` at most; some: room for those rows of B."""
+    last = len(v) - 1
+    i, j, k = min(1, last), min(2, last), min(3, last)
+    some[:] = 0
+    some[: last + 1] = B
+    for t in range(0, v.shape[1], count(v)):
+        a, p = halved(at(v[0], t), modelled(B[0], H, e[0], t), cost)
+        b, q = halved(at(v[i], t), modelled(B[i], H, e[i], t), cost)
+        c, r = halved(at(v[j], t), modelled(B[j], H, e[j], t), cost)
+        d, s = halved(at(v[k], t), modelled(B[k], H, e[k], t), cost)
+        for n in range(len(H)):
+            w, x, y, z = some[0, n], some[1, n], some[2, n], some[3, n]
+            set(get(neg[n], t) + w * a + x * b + y * c + z * d, neg[n], t)
+            set(get(pos[n], t) + w * p + x * q + y * r + z * s, pos[n], t)
 
 
 @part
-def weighted(v, cost, phi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """phi = r on entry: phi <- c (q + a)^g / r of one row of v."""
-    one, c, a, g = cost
-    for t in range(v.shape[0]):
-        p = one / phi[t]
-        if g == 0:
-            phi[t] = c * p
-        elif g == -one:
-            phi[t] = c * p / (v[t] * p + a)
-        else:
-            phi[t] = c * p / np.sqrt(v[t] * p + a)
-
-
-@part
-def modelled(B, H, e, r):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """r <- B H + e of one bin, two bases at a time."""
-    K = len(B)
-    if K == 1:
-        b, h = B[0], H[0]
-        for t in range(len(r)):
-            r[t] = e + b * h[t]
-    else:
-        a, b, g, h = B[0], B[1], H[0], H[1]
-        for t in range(len(r)):
-            r[t] = e + a * g[t] + b * h[t]
-    for k in range(2, K - 1, 2):
-        a, b, g, h = B[k], B[k + 1], H[k], H[k + 1]
-        for t in range(len(r)):
-            r[t] += a * g[t] + b * h[t]
-    if K > 2 and K % 2:
-        b, h = B[K - 1], H[K - 1]
-        for t in range(len(r)):
-            r[t] += b * h[t]
+def moved(v, B, H, e, cost, x, tiny, to, some, neg, pos, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """to <- B of some bins after its update, sums (2 k t) += halves of H with that; the others: room to work in."""
+    for f in range(len(v)):
+        _bases_ratio(v[f], B[f], H, e[f], cost, tiny, neg, pos, to[f])
+        for k in range(len(H)):
+            to[f, k] = B[f, k] * powered(to[f, k], x, tiny)
+    _gains_halves(v, to, H, e, cost, some, sums[0], sums[1])
 
 
 @kernel
 def _bases(v, B, H, e, cost, tiny, out, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Rows lo .. hi of (sources x bins)."""
-    (N, bins, K), T, zero = B.shape, H.shape[2], cost[0] - cost[0]
-    full = at_a_time(T, T)
-    Hs, w = np.empty((N, K, full), v.dtype), np.empty(full, v.dtype)
-    neg, pos = np.empty(full, v.dtype), np.empty(full, v.dtype)
-    for n in range(N):
-        for k in range(K):
-            taken(H[n, k], 0, Hs[n, k])
+    bins, T = v.shape[1:]
+    neg, pos = np.empty(room(T), v.dtype), np.empty(room(T), v.dtype)
     for i in range(lo, hi):
         n, f = i // bins, i % bins
-        modelled(B[n, f], Hs[n], e[n, f], pos)
-        halved_there(v[n, f], 0, cost, w, neg, pos)
-        for k in range(K):
-            x, y, h = zero, zero, Hs[n, k]
-            for t in range(full):
-                x += neg[t] * h[t]
-                y += pos[t] * h[t]
-            out[n, f, k] = x / max(y, tiny)
+        _bases_ratio(v[n, f], B[n, f], H[n], e[n, f], cost, tiny, neg, pos, out[n, f])
 
 
 @kernel
-def _gains(v, B, H, e, cost, tiny, out, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Frames lo .. hi."""
-    (N, bins, K), zero = B.shape, cost[0] - cost[0]
-    full = at_a_time(hi - lo, hi - lo)
-    Hs, w = np.empty((K, full), v.dtype), np.empty(full, v.dtype)
-    neg, pos = np.empty(full, v.dtype), np.empty(full, v.dtype)
-    x, y = np.empty((K, full), v.dtype), np.empty((K, full), v.dtype)
-    for n in range(N):
-        x[:], y[:] = zero, zero
-        for k in range(K):
-            taken(H[n, k, :hi], lo, Hs[k])
-        for f in range(bins):
-            taken(v[n, f, :hi], lo, w)
-            modelled(B[n, f], Hs, e[n, f], pos)
-            halved(w, cost, neg, pos)
-            for k in range(K):
-                b, to_neg, to_pos = B[n, f, k], x[k], y[k]
-                for t in range(full):
-                    to_neg[t] += b * neg[t]
-                    to_pos[t] += b * pos[t]
-        for k in range(K):
-            for t in range(full):
-                neg[t] = x[k, t] / max(y[k, t], tiny)
-            put(neg, out[n, k, :hi], lo)
+def _gains(v, B, H, e, cost, sums, edges):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """sums: slices n 2 k t."""
+    some = np.empty((TOGETHER, B.shape[2]), v.dtype)
+    for s in range(len(edges) - 1):
+        sums[s] = 0
+        for n in range(len(B)):
+            for f in range(edges[s], edges[s + 1], TOGETHER):
+                g = min(f + TOGETHER, edges[s + 1])
+                _gains_halves(v[n, f:g], B[n, f:g], H[n], e[n, f:g], cost, some, sums[s, n, 0], sums[s, n, 1])
+
+
+@kernel
+def _both(v, B, H, e, cost, x, tiny, to, sums, edges):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """to <- B after its update; sums: slices n 2 k t, halves of H with that."""
+    T, some = v.shape[2], np.empty((TOGETHER, B.shape[2]), v.dtype)
+    neg, pos = np.empty(room(T), v.dtype), np.empty(room(T), v.dtype)
+    for s in range(len(edges) - 1):
+        sums[s] = 0
+        for n in range(len(B)):
+            for f in range(edges[s], edges[s + 1], TOGETHER):
+                g = min(f + TOGETHER, edges[s + 1])
+                b, c = B[n, f:g], to[n, f:g]
+                moved(v[n, f:g], b, H[n], e[n, f:g], cost, x, tiny, c, some, neg, pos, sums[s, n])
+
+
+@kernel
+def _added(sums, x, tiny, H, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """out <- H (neg / pos)^x of the halves that slices have summed, n k t."""
+    for n in range(out.shape[0]):
+        for k in range(out.shape[1]):
+            for t in range(out.shape[2]):
+                neg, pos = sums[0, n, 0, k, t], sums[0, n, 1, k, t]
+                for s in range(1, len(sums)):
+                    neg += sums[s, n, 0, k, t]
+                    pos += sums[s, n, 1, k, t]
+                out[n, k, t] = H[n, k, t] * powered(neg / max(pos, tiny), x, tiny)
 
 
 @kernel
 def _weight(v, r, cost, out, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Numbers lo .. hi."""
-    phi, scale = out[lo:hi], r[lo:hi]
-    for t in range(len(phi)):
-        phi[t] = scale[t]
-    weighted(v[lo:hi], cost, phi)
-
-
-def typed(slope: Tensor, dtype: np.dtype) -> tuple[np.floating, ...]:
-    """(1, c, a, g) in the precision of the data."""
-    return tuple(map(dtype.type, (1.0, *slope.tolist())))
+    for t in range(lo, hi, count(v)):
+        put(weighted(at(v, t), at(r, t), cost), out, t)
 
 
 def slope_weight(v: Tensor, r: Tensor, slope: Tensor) -> Tensor:
@@ -155,26 +137,51 @@ def slope_weight(v: Tensor, r: Tensor, slope: Tensor) -> Tensor:
     return torch.from_numpy(out).reshape(v.shape)
 
 
-def _arguments(v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> tuple[list[np.ndarray], list[Any]]:
+def arguments(B: Tensor, H: Tensor, e: Tensor, *cost: Tensor) -> tuple[list[np.ndarray], list[Any]]:
+    """B, H in whole vectors and e: n f of each item of a batch;  cost, power where there is one, and `tiny`."""
     e = e.expand(*B.shape[:-1], 1)[..., 0]
-    arrays = [np.ascontiguousarray(flat(x, d)) for x, d in ((v, 3), (B, 3), (H, 3), (e, 2))]
-    dtype = arrays[0].dtype
-    return arrays, [typed(slope, dtype), dtype.type(torch.finfo(v.dtype).tiny)]
+    arrays = [np.ascontiguousarray(flat(B, 3)), whole(flat(H, 3)), np.ascontiguousarray(flat(e, 2))]
+    number = arrays[0].dtype.type
+    return arrays, [typed(cost[-1], arrays[0].dtype), *(number(x.item()) for x in cost[:-1]), number(tiny(B))]
 
 
 def bases_ratio(v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> Tensor:
     """Kernel of `ops.ratio.bases_ratio`."""
-    (vs, Bs, Hs, es), numbers = _arguments(v, B, H, e, slope)
-    out = np.empty_like(Bs)
-    for b in range(len(vs)):
-        over_bins(_bases, Bs.shape[1] * Bs.shape[2], vs[b], Bs[b], Hs[b], es[b], *numbers, out[b])
+    arrays, numbers = arguments(B, H, e, slope)
+    out = np.empty_like(arrays[0])
+    for *item, to in zip(np.ascontiguousarray(flat(v, 3)), *arrays, out):
+        over_bins(_bases, B.shape[-3] * B.shape[-2], *item, *numbers, to)
     return torch.from_numpy(out).reshape(B.shape)
 
 
 def gains_ratio(v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> Tensor:
     """Kernel of `ops.ratio.gains_ratio`."""
-    (vs, Bs, Hs, es), numbers = _arguments(v, B, H, e, slope)
-    out = np.empty_like(Hs)
-    for b in range(len(vs)):
-        over_bins(_gains, Hs.shape[-1], vs[b], Bs[b], Hs[b], es[b], *numbers, out[b])
-    return torch.from_numpy(out).reshape(H.shape)
+    arrays, (cost, least) = arguments(B, H, e, slope)
+    out = np.empty_like(arrays[1])
+    for *item, to in zip(np.ascontiguousarray(flat(v, 3)), *arrays, out):
+        from_slices(_gains, B.shape[-2], [*item, cost], np.ones_like(to), (type(least)(1), least), to)
+    return frames(out, H)
+
+
+def factors_moved(v: Tensor, B: Tensor, H: Tensor, e: Tensor, power: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+    """Kernel of `ops.ratio.factors_moved`."""
+    arrays, numbers = arguments(B, H, e, power, slope)
+    b, h = np.empty_like(arrays[0]), np.empty_like(arrays[1])
+    for *item, own, gains in zip(np.ascontiguousarray(flat(v, 3)), *arrays, b, h):
+        from_slices(_both, B.shape[-2], [*item, *numbers, own], item[2], numbers[1:], gains)
+    return torch.from_numpy(b).reshape(B.shape), frames(h, H)
+
+
+def frames(x: np.ndarray, like: Tensor) -> Tensor:
+    """Whole vectors cut to the frames that there are."""
+    return torch.from_numpy(np.ascontiguousarray(x[..., : like.shape[-1]])).reshape(like.shape)
+
+
+def from_slices(
+    kernel: Any, bins: int, args: list[Any], H: np.ndarray, numbers: Sequence[Any], out: np.ndarray
+) -> None:
+    """out <- H times the quotient (to a power; `tiny`) of halves that slices of the bins have summed apart."""
+    edges = slices(bins)
+    sums = scratch("gains", (len(edges) - 1, len(H), 2, *H.shape[1:]), H.dtype)
+    in_threads(lambda some, first: kernel(*args, sums[first:], some), edges)
+    _added(sums, *numbers, H, out)

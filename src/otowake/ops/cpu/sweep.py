@@ -13,11 +13,16 @@ from otowake.ops.projection import ip1_steps
 
 def ip1_sweep(V: Tensor, W: Tensor) -> Tensor:
     """Kernel of `ops.sweep.ip1_sweep`."""
-    *batch, F, _, M = W.shape
-    Vs, out = flat(V, 4), np.array(flat(W, 3), order="C")
-    for v, w in zip(Vs, out):
-        over_bins(run, F, *ip1_steps(M), np.ascontiguousarray(v).reshape(F, -1), w.reshape(F, -1), loading(V))
-    return result(out, batch)
+    out = np.array(flat(W, 3), order="C")
+    for v, w in zip(flat(V, 4), out):
+        sweep(np.ascontiguousarray(v), w, loading(V))
+    return result(out, W.shape[:-3])
+
+
+def sweep(V: np.ndarray, W: np.ndarray, load: float) -> None:
+    """W: f n m <- its rows in turn, V: f n m m."""
+    bins = len(W)
+    over_bins(run, bins, *ip1_steps(W.shape[-1]), V.reshape(bins, -1), W.reshape(bins, -1), load)
 
 
 @kernel

@@ -13,6 +13,10 @@ _GRAIN = 32
 """Slices begin at multiples of this, so that the same frames fill a vector whatever the number of threads."""
 
 
+_SLICES = 4
+"""Of rows that are summed over: each has a sum of its own, so that bits do not depend on the number of threads."""
+
+
 @lru_cache(maxsize=1)
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="otowake")
@@ -31,16 +35,22 @@ def over_bins(kernel: Callable[..., None], bins: int, *args: Any) -> None:
         job.result()
 
 
-def in_threads(work: Callable[[np.ndarray], Any], edges: np.ndarray) -> None:
-    """work(edges[j : k + 1]) for stretches of slices, one for each thread, or work(edges) where there is one thread."""
+def slices(rows: int) -> np.ndarray:
+    """Rows where slices begin and end: as many slices whatever the number of threads."""
+    pieces = max(1, min(_SLICES, rows))
+    return np.arange(pieces + 1) * rows // pieces
+
+
+def in_threads(work: Callable[[np.ndarray, int], Any], edges: np.ndarray) -> None:
+    """work(edges[j : k + 1], j) for stretches of slices, one for each thread; work(edges, 0) where there is one."""
     slices = len(edges) - 1
     threads = min(torch.get_num_threads(), slices)
     if threads == 1:
-        work(edges)
+        work(edges, 0)
         return
     cuts = [slices * i // threads for i in range(threads + 1)]
-    own, *others = (edges[first : last + 1] for first, last in zip(cuts, cuts[1:]))
-    jobs = [_pool(threads).submit(work, stretch) for stretch in others]
-    work(own)
+    (own, _), *others = ((edges[first : last + 1], first) for first, last in zip(cuts, cuts[1:]))
+    jobs = [_pool(threads).submit(work, stretch, first) for stretch, first in others]
+    work(own, 0)
     for job in jobs:
         job.result()
