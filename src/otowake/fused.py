@@ -7,6 +7,7 @@ A step that is not one of these is done as it is written.  `tests/laws` holds bo
 """
 
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
 from typing import Any, cast
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 from otowake.core.method import Method
 from otowake.core.separator import Separator, SeparatorState
 from otowake.core.types import Mixture
+from otowake.divergence.density import Density
 from otowake.ops import demixed_step, factors_moved, ip1_sweep, modelled_covariance
 from otowake.source.nmf import Nmf, NmfState, normalised
 from otowake.source.step import mm
@@ -64,7 +66,7 @@ def stepped(method: Separator, X: Mixture, s: SeparatorState) -> SeparatorState:
     as_demixed = spatial is method.spatial
     if not (modelled_covariance.suits(X, p.W, *z, slope) and (as_demixed or slope[2] == 0)):
         return method.written(X, s)
-    numbers = torch.tensor([spatial.density.split(z.e).exponent()], dtype=torch.float64), slope
+    numbers = _exponent(spatial.density), slope
     plain = source.rule is mm and not source.penalties and source.given is None
     if plain and as_demixed:
         B, H, W = demixed_step(X, p.W, *z, *numbers)
@@ -77,6 +79,12 @@ def stepped(method: Separator, X: Mixture, s: SeparatorState) -> SeparatorState:
             z = source.update(z, method.spatial.split(o, p))
         W = ip1_sweep(modelled_covariance(X, p.W, *z, slope), p.W)
     return method.scaled(X, z, demixed_by(p, W))
+
+
+@cache
+def _exponent(density: Density) -> Tensor:
+    """Of both factors' quotients; it does not depend on what is seen."""
+    return torch.tensor([density.split(torch.empty(())).exponent()], dtype=torch.float64)
 
 
 def _normalised(source: Nmf, z: NmfState, B: Tensor, H: Tensor) -> NmfState:

@@ -13,6 +13,7 @@ Sources  Kitamura et al. 2016 (Gauss, ILRMA); Mogami et al. 2017 (t); Mogami et 
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar
 
 import torch
@@ -51,7 +52,7 @@ class Density(ABC):
 
     def slope(self, like: Tensor, d: int = 1) -> Tensor:
         """`numbers` as the ops take them."""
-        return torch.tensor(self.numbers(like, d), dtype=torch.float64)
+        return _slope(self, like.dtype, d)
 
     def drho(self, q: Power, d: int) -> Power:
         """rho'(q)."""
@@ -92,6 +93,12 @@ class Density(ABC):
             return raised(v.sum(-2, keepdim=True) / r, self.slope(v, v.shape[-2])) / r
         pos = 1 / r
         return self.drho(*self.radius(v * pos)) * pos
+
+
+@cache
+def _slope(density: Density, dtype: torch.dtype, d: int) -> Tensor:
+    """Made once: it is asked for in every step."""
+    return torch.tensor(density.numbers(torch.empty((), dtype=dtype), d), dtype=torch.float64)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 demixed_step         B, H and W after their updates in this order, seen v = |W X|^2
 modelled_covariance  V_nf = (1/T) sum_t phi x x^H with the weights phi = c (v/r + a)^g / r of that model
-unit_rows            w_n / lambda_n and lambda_n^2 = mean_f w_n^H C_f w_n, the mean power of each row's output
+unit_rows            w_n / lambda_n and 1 / lambda_n^2, lambda_n^2 = mean_f w_n^H C_f w_n: each row's mean power is one
 """
 
 import torch
@@ -29,8 +29,8 @@ def modelled_definition(X: Tensor, W: Tensor, B: Tensor, H: Tensor, e: Tensor, s
 def unit_definition(W: Tensor, C: Tensor) -> tuple[Tensor, Tensor]:
     products = torch.view_as_real((W @ C).resolve_conj()) * torch.view_as_real(W.resolve_conj())  # *b f n m 2
     power = products.sum((-1, -2, -4)) / W.shape[-3]  # one sum: of two numbers at a time it takes four times as long
-    power = torch.where(power > 0, power, torch.ones_like(power))
-    return W * torch.rsqrt(power)[..., None, :, None], power
+    gain = 1 / torch.where(power > 0, power, torch.ones_like(power))
+    return W * gain.sqrt()[..., None, :, None], gain
 
 
 demixed_step = Op(
@@ -50,4 +50,4 @@ modelled_covariance = Op(
 )
 """The same without the power -> *b f n m m, in double precision."""
 unit_rows = Op("unit_rows", unit_definition, "fused", "(Tensor W, Tensor C) -> (Tensor, Tensor)")
-"""(W: *b f n m, C: *b f m m) -> W and *b n, 1 where there is no power."""
+"""(W: *b f n m, C: *b f m m) -> W and *b n, which is 1 where there is no power."""

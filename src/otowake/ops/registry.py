@@ -25,7 +25,7 @@ _LIBRARY = torch.library.Library("otowake", "DEF")
 
 ACCELERATOR = "cuda"
 """The device of the kernels in `ops.gpu`."""
-_DTYPES = (torch.float32, torch.float64, torch.complex64, torch.complex128)
+_DTYPES = frozenset({torch.float32, torch.float64, torch.complex64, torch.complex128})
 
 
 class Op(Generic[Result]):
@@ -95,8 +95,9 @@ def _lazily(module: str, name: str) -> Callable[..., Any]:
 
 
 def _suits_kernel(args: tuple[Tensor, ...], device: str) -> bool:
-    wants_gradient = torch.is_grad_enabled() and any(a.requires_grad for a in args)
-    return not wants_gradient and all(a.device.type == device and a.dtype in _DTYPES for a in args)
+    if not all((a.is_cpu if device == "cpu" else a.device.type == device) and a.dtype in _DTYPES for a in args):
+        return False
+    return not (torch.is_grad_enabled() and any(a.requires_grad for a in args))
 
 
 def _compiler_errors() -> tuple[type[Exception], ...]:

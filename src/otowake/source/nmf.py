@@ -122,7 +122,7 @@ class Nmf:
         return z._replace(H=z.H * self._change(z, split, bases=False))
 
     def rescale(self, z: NmfState, g: Gain) -> NmfState:
-        a = g ** (self.domain / 2)
+        a = g if self.domain == 2 else g ** (self.domain / 2)
         return z._replace(B=z.B * a, e=grounded(z.e * a, self.domain / 2))
 
     def bound(self, z: NmfState, split: Split, bases: bool) -> Bound:

@@ -155,11 +155,11 @@ class JointDiag:
         return torch.where(p.live[..., None, None, :, None], heard, shared_out(X[..., mics, :, :], n))
 
     def gauge(self, p: JointDiagState) -> tuple[JointDiagState, Gain]:
-        Q, d = unit_rows(p.Q, p.C)  # d: *b m
-        G = p.G / d[..., None, None, :]
+        Q, a = unit_rows(p.Q, p.C)  # a: *b m
+        G = p.G * a[..., None, None, :]
         s = G.sum(-1).mean(-1)[..., None, None]  # *b n 1 1
         s = torch.where(s > 0, s, torch.ones_like(s))
-        return p._replace(Q=Q, G=G / s, e=p.e / d[..., None, None]), s
+        return p._replace(Q=Q, G=G / s, e=p.e * a[..., None, None]), s
 
 
 def _heard_alone(G: Shares, half: Float[Tensor, "*b #n m"]) -> Float[Tensor, "*b n #f 1"]:

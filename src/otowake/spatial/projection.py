@@ -32,5 +32,5 @@ def normalised(p: Any) -> tuple[Any, Gain]:
     Returns:
         the state, and the gain of r that makes up for it, *b n 1 1.
     """
-    W, power = unit_rows(p.W, p.C)
-    return p._replace(W=W), (1 / power)[..., None, None]
+    W, gain = unit_rows(p.W, p.C)
+    return p._replace(W=W), gain[..., None, None]

@@ -15,7 +15,8 @@ _MOST = 2**21
 
 def flat(x: Tensor, inner: int) -> np.ndarray:
     """The last `inner` axes behind a single batch axis."""
-    return x.detach().numpy().reshape(-1, *x.shape[x.ndim - inner :])
+    array: np.ndarray = x.detach().numpy()
+    return array.reshape(-1, *array.shape[array.ndim - inner :])
 
 
 def bins_first(x: np.ndarray) -> np.ndarray:
@@ -35,7 +36,7 @@ def whole(x: np.ndarray) -> np.ndarray:
 
 def result(x: np.ndarray, batch: Sequence[int]) -> Tensor:
     """The batch axes back in place."""
-    return torch.from_numpy(x).reshape(*batch, *x.shape[1:])
+    return torch.from_numpy(x[0] if not batch else x.reshape(*batch, *x.shape[1:]))
 
 
 def scratch(name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from otowake.linalg.safe import loading
-from otowake.ops.cpu.arrays import bins_first, flat, scratch
+from otowake.ops.cpu.arrays import bins_first, flat, result, scratch
 from otowake.ops.cpu.compile import kernel
 from otowake.ops.cpu.covariance import gathered, hermitian
 from otowake.ops.cpu.demix import radius
@@ -63,19 +63,18 @@ def _covariances(X, W, B, H, e, cost, tiny, V, lo, hi):  # type: ignore[no-untyp
 
 
 @kernel
-def _unit_rows(W, C, to, power):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _unit_rows(W, C, to, gain):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     bins, N, M = W.shape
-    power[:] = 0
-    for f in range(bins):
-        for n in range(N):
+    for n in range(N):
+        power = gain[n] - gain[n]
+        for f in range(bins):
             for i in range(M):
                 a = W[f, n, i]
-                power[n] += (a.real * a.real + a.imag * a.imag) * C[f, i, i].real
+                power += (a.real * a.real + a.imag * a.imag) * C[f, i, i].real
                 for j in range(i):
-                    power[n] += 2 * (a * C[f, i, j] * W[f, n, j].conjugate()).real
-    for n in range(N):
-        power[n] = power[n] / bins if power[n] > 0 else 1
-        scale = 1 / np.sqrt(power[n])
+                    power += 2 * (a * C[f, i, j] * W[f, n, j].conjugate()).real
+        gain[n] = bins / power if power > 0 else 1
+        scale = np.sqrt(gain[n])
         for f in range(bins):
             for i in range(M):
                 to[f, n, i] = W[f, n, i] * scale
@@ -92,7 +91,8 @@ def demixed_step(
         V = scratch("covariances", (*rows.shape, rows.shape[-1]), np.dtype(np.complex128))
         over_bins(_covariances, len(V), *seen, own, gains, es, numbers[0], numbers[2], V)
         sweep(V, rows, _LOADING)
-    return torch.from_numpy(b).reshape(B.shape), frames(h, H), torch.from_numpy(w).reshape(W.shape)
+    batch = W.shape[:-3]
+    return result(b, batch), frames(h, H), result(w, batch)
 
 
 def modelled_covariance(X: Tensor, W: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> Tensor:
@@ -112,7 +112,8 @@ def _seen(X: Tensor, W: Tensor) -> Iterator[Arrays]:
 
 def unit_rows(W: Tensor, C: Tensor) -> tuple[Tensor, Tensor]:
     """Kernel of `ops.fused.unit_rows`."""
-    to, power = torch.empty(W.shape, dtype=W.dtype), torch.empty((*W.shape[:-3], W.shape[-2]), dtype=W.real.dtype)
-    for w, c, *own in zip(flat(W, 3), flat(C, 3), flat(to, 3), flat(power, 1)):
+    ws, cs = flat(W, 3), flat(C, 3)
+    to, gain = np.empty(ws.shape, ws.dtype), np.zeros((len(ws), ws.shape[2]), ws.real.dtype)
+    for w, c, *own in zip(ws, cs, to, gain):
         _unit_rows(np.ascontiguousarray(w), np.ascontiguousarray(c), *own)
-    return to, power
+    return result(to, W.shape[:-3]), result(gain, W.shape[:-3])

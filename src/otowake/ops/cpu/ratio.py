@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from otowake.linalg.safe import tiny
-from otowake.ops.cpu.arrays import flat, scratch, whole
+from otowake.ops.cpu.arrays import flat, result, scratch, whole
 from otowake.ops.cpu.compile import kernel, part
 from otowake.ops.cpu.model import halved, modelled, powered, typed, weighted
 from otowake.ops.cpu.threads import in_threads, over_bins, slices
@@ -139,8 +139,9 @@ def slope_weight(v: Tensor, r: Tensor, slope: Tensor) -> Tensor:
 
 def arguments(B: Tensor, H: Tensor, e: Tensor, *cost: Tensor) -> tuple[list[np.ndarray], list[Any]]:
     """B, H in whole vectors and e: n f of each item of a batch;  cost, power where there is one, and `tiny`."""
-    e = e.expand(*B.shape[:-1], 1)[..., 0]
-    arrays = [np.ascontiguousarray(flat(B, 3)), whole(flat(H, 3)), np.ascontiguousarray(flat(e, 2))]
+    es = flat(e, 3)[..., 0]
+    es = es if e.shape[-2] == B.shape[-2] else es.repeat(B.shape[-2], -1)
+    arrays = [np.ascontiguousarray(flat(B, 3)), whole(flat(H, 3)), np.ascontiguousarray(es)]
     number = arrays[0].dtype.type
     return arrays, [typed(cost[-1], arrays[0].dtype), *(number(x.item()) for x in cost[:-1]), number(tiny(B))]
 
@@ -151,7 +152,7 @@ def bases_ratio(v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> Te
     out = np.empty_like(arrays[0])
     for *item, to in zip(np.ascontiguousarray(flat(v, 3)), *arrays, out):
         over_bins(_bases, B.shape[-3] * B.shape[-2], *item, *numbers, to)
-    return torch.from_numpy(out).reshape(B.shape)
+    return result(out, B.shape[:-3])
 
 
 def gains_ratio(v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> Tensor:
@@ -169,12 +170,12 @@ def factors_moved(v: Tensor, B: Tensor, H: Tensor, e: Tensor, power: Tensor, slo
     b, h = np.empty_like(arrays[0]), np.empty_like(arrays[1])
     for *item, own, gains in zip(np.ascontiguousarray(flat(v, 3)), *arrays, b, h):
         from_slices(_both, B.shape[-2], [*item, *numbers, own], item[2], numbers[1:], gains)
-    return torch.from_numpy(b).reshape(B.shape), frames(h, H)
+    return result(b, B.shape[:-3]), frames(h, H)
 
 
 def frames(x: np.ndarray, like: Tensor) -> Tensor:
     """Whole vectors cut to the frames that there are."""
-    return torch.from_numpy(np.ascontiguousarray(x[..., : like.shape[-1]])).reshape(like.shape)
+    return result(np.ascontiguousarray(x[..., : like.shape[-1]]), like.shape[:-3])
 
 
 def from_slices(
