@@ -17,9 +17,8 @@ from otowake.core.method import Method
 from otowake.core.separator import Separator, SeparatorState
 from otowake.core.types import Mixture
 from otowake.divergence.density import Density
-from otowake.ops import demixed_step, factors_moved, ip1_sweep, modelled_covariance
-from otowake.source.nmf import Nmf, NmfState, normalised
-from otowake.source.step import mm
+from otowake.ops import demixed_step, ip1_sweep, modelled_covariance
+from otowake.source.nmf import Nmf
 from otowake.spatial.consistent import Consistent
 from otowake.spatial.demix import ip1
 from otowake.spatial.determined import Determined, demixed_by
@@ -66,17 +65,11 @@ def stepped(method: Separator, X: Mixture, s: SeparatorState) -> SeparatorState:
     as_demixed = spatial is method.spatial
     if not (modelled_covariance.suits(X, p.W, *z, slope) and (as_demixed or slope[2] == 0)):
         return method.written(X, s)
-    numbers = _exponent(spatial.density), slope
-    plain = source.rule is mm and not source.penalties and source.given is None
-    if plain and as_demixed:
-        B, H, W = demixed_step(X, p.W, *z, *numbers)
-        z = _normalised(source, z, B, H)
+    if source.plain and as_demixed:
+        B, H, W = demixed_step(X, p.W, *z, _exponent(spatial.density), slope)
+        z = source.with_factors(z, B, H)
     else:
-        o = method.spatial.observe(X, p)
-        if plain:
-            z = _normalised(source, z, *factors_moved(o, *z, *numbers))
-        else:
-            z = source.update(z, method.spatial.split(o, p))
+        z = source.update(z, method.spatial.split(method.spatial.observe(X, p), p))
         W = ip1_sweep(modelled_covariance(X, p.W, *z, slope), p.W)
     return method.scaled(X, z, demixed_by(p, W))
 
@@ -85,8 +78,3 @@ def stepped(method: Separator, X: Mixture, s: SeparatorState) -> SeparatorState:
 def _exponent(density: Density) -> Tensor:
     """Of both factors' quotients; it does not depend on what is seen."""
     return torch.tensor([density.split(torch.empty(())).exponent()], dtype=torch.float64)
-
-
-def _normalised(source: Nmf, z: NmfState, B: Tensor, H: Tensor) -> NmfState:
-    z = z._replace(B=B, H=H)
-    return z if source.norm is None else normalised(z, source.norm)

@@ -21,7 +21,7 @@ from otowake.core.method import Split
 from otowake.core.types import Cost, Gain, Power
 from otowake.divergence.penalty import Penalty, Terms
 from otowake.linalg.safe import divide, grounded, rooted, variance_floor
-from otowake.ops import bases_ratio, factor_ratio, gains_ratio
+from otowake.ops import bases_ratio, factor_ratio, factors_moved, gains_ratio
 from otowake.ops.factored import products
 from otowake.source.domain import checked, pulled_back, to_power
 from otowake.source.start import Start, random
@@ -109,12 +109,25 @@ class Nmf:
     def penalty(self, z: NmfState) -> Cost | float:
         return sum((penalty.cost(z.B, z.H) for penalty in self.penalties), 0.0)
 
+    @property
+    def plain(self) -> bool:
+        """B and H move by their quotients alone."""
+        return self.domain == 2 and self.rule is mm and self.given is None and not self.penalties
+
     def update(self, z: NmfState, split: Split) -> NmfState:
+        if self.plain and split.factored is None and split.fused is not None and len(split.fused.slope) == 3:
+            exponent = torch.tensor([split.exponent()], dtype=torch.float64)
+            return self.with_factors(z, *factors_moved(split.fused.v, *z, exponent, split.fused.slope))
         frozen = self.frozen(z.B)
         if frozen is None or not bool(frozen.all()):
             B = z.B * self._change(z, split, bases=True)
             z = z._replace(B=B if frozen is None else torch.where(frozen, z.B, B))
         z = self.gains_updated(z, split)
+        return self.with_factors(z, z.B, z.H)
+
+    def with_factors(self, z: NmfState, B: Tensor, H: Tensor) -> NmfState:
+        """At the norm that is asked for."""
+        z = z._replace(B=B, H=H)
         return z if self.norm is None else normalised(z, self.norm)
 
     def gains_updated(self, z: NmfState, split: Split) -> NmfState:

@@ -11,9 +11,9 @@ from otowake.ops import (
     angular_posterior,
     demixed,
     demixed_power,
+    factors_moved,
     ip1_sweep,
     modelled_covariance,
-    unit_rows,
     weighted_covariance,
 )
 
@@ -24,15 +24,13 @@ def main() -> None:
     X = torch.ones(f, m, t, dtype=torch.complex64).movedim(0, 1)
     W = torch.eye(m, dtype=torch.complex128).expand(f, m, m).clone()
     v, B, H, e = (torch.ones(m, *shape) for shape in ((f, t), (f, 2), (2, t), (f, 1)))
-    slope = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
-    V = modelled_covariance(X, v, B, H, e, slope)
-    gains_ratio(v, B, H, e, slope)
-    bases_ratio(v, B, H, e, slope)
+    slope, power = (torch.tensor(x, dtype=torch.float64) for x in ([1.0, 0.0, 0.0], [0.5]))
+    V = modelled_covariance(X, W, B, H, e, slope)
+    factors_moved(v, B, H, e, power, slope)
     demixed(X.to(torch.complex128), W)
     abs2_by_bin(X)
     demixed(X, W)
     ip1_sweep(V, W)
-    unit_rows(W, W)
     ones = torch.ones(f, m, dtype=torch.float64)
     angular_posterior(X, W.unsqueeze(-3).expand(f, m, m, m), v, ones, ones)
     demixed_power(X, W)

@@ -9,12 +9,58 @@ from torch import Tensor
 from otowake.ops.cpu.arrays import bins_first, flat, result
 from otowake.ops.cpu.compile import kernel, part
 from otowake.ops.cpu.threads import over_bins
-from otowake.ops.cpu.vectors import FRAMES, apart, at, count, get, room, set, spread, total
+from otowake.ops.cpu.vectors import FRAMES, apart, at, count, fine, get, room, set, spread, total
 
 
 @part
-def gathered(x, weights, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """sums += sum over frames of phi_n x x^H, one half of it; x: m 2 frames, weights: n frames, an even number of n."""
+def gathered(X, first, phi, x, weights, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """sums += sum over some frames of phi_n x x^H, one half of it; phi: n frames, an even number of n.
+
+    Of two microphones everything stays in registers; the rows of more are made double first, in x and weights.
+    """
+    if len(X) == 2:
+        for n in range(0, len(phi), 2):
+            _of_two(X[0], X[1], first, phi[n], phi[n + 1], sums[n], sums[n + 1])
+        return
+    apart(X, first, x)
+    for n in range(len(phi)):
+        for t in range(0, phi.shape[1], count(phi)):
+            set(get(phi[n], t), weights[n], t)
+    _of_many(x, weights, sums)
+
+
+@part
+def _of_two(x, y, first, u, w, some, others):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Two microphones, two sources."""
+    none = spread(0, some[0, 0])
+    a, b, c, d, e, f, g, h = none, none, none, none, none, none, none, none
+    for t in range(0, len(u), count(some[0, 0])):
+        (xr, xi), (yr, yi) = fine(x, first + t), fine(y, first + t)
+        p, q = fine(u, t), fine(w, t)
+        power = xr * xr + xi * xi
+        a += p * power
+        b += q * power
+        power = yr * yr + yi * yi
+        c += p * power
+        d += q * power
+        re, im = yr * xr + yi * xi, yi * xr - yr * xi
+        e += p * re
+        f += q * re
+        g += p * im
+        h += q * im
+    some[0, 0, 0] += total(a)
+    some[1, 1, 0] += total(c)
+    some[1, 0, 0] += total(e)
+    some[1, 0, 1] += total(g)
+    others[0, 0, 0] += total(b)
+    others[1, 1, 0] += total(d)
+    others[1, 0, 0] += total(f)
+    others[1, 0, 1] += total(h)
+
+
+@part
+def _of_many(x, weights, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """sums += sum over frames of phi_n x x^H, one half of it; x: m 2 frames, weights: n frames, both double."""
     none = spread(0, x)
     for n in range(0, len(weights), 2):
         u, w = weights[n], weights[n + 1]
@@ -58,17 +104,17 @@ def hermitian(sums, frames, V):  # type: ignore[no-untyped-def]  # noqa: ANN001,
 def _covariance(X, phi, V, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     (_, M, T), N = X.shape, len(phi)
     width, even = room(min(T, FRAMES)), N + N % 2
-    x, weights, sums = np.empty((M, 2, width)), np.zeros((even, width)), np.empty((even, M, M, 2))
+    x, weights, sums = np.empty((M, 2, width)), np.empty((even, width)), np.empty((even, M, M, 2))
+    some = np.zeros((even, width), phi.dtype)
     for f in range(lo, hi):
         sums[:] = 0
         fw = f if phi.shape[1] > 1 else 0
         for first in range(0, T, width):
-            apart(X[f], first, x)
             for n in range(N):
                 row = phi[n, fw]
                 for t in range(0, width, count(row)):
-                    set(at(row, first + t), weights[n], t)
-            gathered(x, weights, sums)
+                    set(at(row, first + t), some[n], t)
+            gathered(X[f], first, some, x, weights, sums)
         hermitian(sums, T, V[f])
 
 

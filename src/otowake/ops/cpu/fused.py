@@ -46,19 +46,18 @@ def _covariances(X, W, B, H, e, cost, tiny, V, lo, hi):  # type: ignore[no-untyp
     """W: f n 1 m."""
     (_, M, T), N = X.shape, len(B)
     width, even, none = room(min(T, FRAMES)), N + N % 2, spread(0, e)
-    x, weights, sums = np.empty((M, 2, width)), np.zeros((even, width)), np.empty((even, M, M, 2))
-    y = np.empty((M, 2, width), e.dtype)
+    x, weights, sums = np.empty((M, 2, width)), np.empty((even, width)), np.empty((even, M, M, 2))
+    y, phi = np.empty((M, 2, width), e.dtype), np.zeros((even, width), e.dtype)
     for f in range(lo, hi):
         sums[:] = 0
         for first in range(0, T, width):
-            apart(X[f], first, x)
             if cost[3] != 0:
                 apart(X[f], first, y)
             for n in range(N):
                 for t in range(0, min(T - first, width), count(e)):
                     v = none if cost[3] == 0 else radius(y, W[f, n], t)
-                    set(weighted(v, modelled(B[n, f], H[n], e[n, f], first + t), cost), weights[n], t)
-            gathered(x, weights, sums)
+                    set(weighted(v, modelled(B[n, f], H[n], e[n, f], first + t), cost), phi[n], t)
+            gathered(X[f], first, phi, x, weights, sums)
         hermitian(sums, T, V[f])
 
 

@@ -50,8 +50,9 @@ def _gains_halves(v, B, H, e, cost, some, neg, pos):  # type: ignore[no-untyped-
     """neg, pos += halves of H from as many bins as v has rows, `TOGETHER` at most; some: room for those rows of B."""
     last = len(v) - 1
     i, j, k = min(1, last), min(2, last), min(3, last)
-    some[:] = 0
-    some[: last + 1] = B
+    for f in range(len(some)):
+        for n in range(len(H)):
+            some[f, n] = B[f, n] if f <= last else 0
     for t in range(0, v.shape[1], count(v)):
         a, p = halved(at(v[0], t), modelled(B[0], H, e[0], t), cost)
         b, q = halved(at(v[i], t), modelled(B[i], H, e[i], t), cost)

@@ -3,9 +3,10 @@
 A loop over rows is done many numbers at a time only if the compiler can prove that rows do not overlap, that indices
 are not negative and that nothing is left over; where it cannot, it says nothing and takes several times as long.
 
-at(row, t), parts(row, t)   the numbers of a row from t on, real and imaginary parts of a complex one; 0 behind its end
+at(row, t), fine(row, t)    the numbers of a row from t on, 0 behind its end; `fine`: made double precision.
+                            Of a complex row real and imaginary parts
 put(v, row, t)              row <- v from t on, as far as the row goes
-get(row, t), set(v, row, t) the same in rows of whole vectors (`room`): nothing is asked; a row may be finer than v
+get(row, t), set(v, row, t) both in rows of whole vectors (`room`): nothing is asked; a row may be finer than v
 + - * /, root(v)            number by number, also with one number for all;  spread(number, row): a vector of it
 total(v)                    their sum
 
@@ -168,19 +169,17 @@ def _mask(builder: Any, left: Any, v: Vector, times: int = 1) -> Any:
     return builder.icmp_signed("<", ir.Constant(places, list(range(places.count))), _spread(builder, left, v, places))
 
 
-def _loaded(context: Any, builder: Any, kind: types.Array, row: Any, t: Any, v: Vector, times: int = 1) -> Any:
-    """Whole vectors as they are; only the last one of a row asks which places there are."""
-    many = _llvm(v, times)
+def _loaded(context: Any, builder: Any, kind: types.Array, row: Any, t: Any, v: Vector) -> Any:
+    """As many numbers as v has, in the row's precision: whole vectors as they are, 0 behind the end of the row."""
+    number, times = _real(kind.dtype), 2 if isinstance(kind.dtype, types.Complex) else 1
+    many, size = ir.VectorType(context.get_value_type(number), times * v.count), number.bitwidth // 8
     left, place = _left(context, builder, kind, row, t), _place(context, builder, kind, row, t, many)
-    size = v.dtype.bitwidth // 8
     with builder.if_else(builder.icmp_signed(">=", left, left.type(v.count)), likely=True) as (there, behind):
         with there:
             plain, before = builder.load(place, align=size), builder.block
         with behind:
-            mask = _mask(builder, left, v, times)
-            load = _llvm_function(
-                builder, f"llvm.masked.load.{_suffix(many)}.p0", many, many.as_pointer(), _INDEX, mask.type, many
-            )
+            mask, name = _mask(builder, left, v, times), f"llvm.masked.load.{_suffix(many)}.p0"
+            load = _llvm_function(builder, name, many, many.as_pointer(), _INDEX, mask.type, many)
             masked, after = builder.call(load, [place, _INDEX(size), mask, ir.Constant(many, None)]), builder.block
     found = builder.phi(many)
     found.add_incoming(plain, before)
@@ -188,29 +187,31 @@ def _loaded(context: Any, builder: Any, kind: types.Array, row: Any, t: Any, v: 
     return found
 
 
+def _reader(v: Vector, row: types.Array) -> Any:
+    """Signature and code of what reads v, or two of it, from a row that may be coarser."""
+    complex_row = isinstance(row.dtype, types.Complex)
+    result = types.UniTuple(v, 2) if complex_row else v
+
+    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        found = _loaded(context, builder, row, *args, v)
+        halves = [_shuffled(builder, found, list(range(i, 2 * v.count, 2))) for i in (0, 1)] if complex_row else [found]
+        if _real(row.dtype) != v.dtype:
+            halves = [builder.fpext(half, _llvm(v)) for half in halves]
+        return context.make_tuple(builder, result, halves) if complex_row else halves[0]
+
+    return result(row, types.intp), generate
+
+
 @intrinsic
 def at(typing, row, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """The numbers of a row from t on, 0 behind its end."""
-    v = Vector(row.dtype)
-
-    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-        return _loaded(context, builder, signature.args[0], *args, v)
-
-    return v(row, types.intp), generate
+    """The numbers of a row from t on, 0 behind its end; of a complex row real and imaginary parts."""
+    return _reader(Vector(_real(row.dtype)), row)
 
 
 @intrinsic
-def parts(typing, row, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Real and imaginary parts of a complex row from t on, 0 behind its end."""
-    v = Vector(_real(row.dtype))
-    both = types.UniTuple(v, 2)
-
-    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-        mixed = _loaded(context, builder, signature.args[0], *args, v, 2)
-        orders = (list(range(first, 2 * v.count, 2)) for first in (0, 1))
-        return context.make_tuple(builder, both, [_shuffled(builder, mixed, order) for order in orders])
-
-    return both(row, types.intp), generate
+def fine(typing, row, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """The same in double precision, which are fewer numbers of a single row."""
+    return _reader(Vector(types.float64), row)
 
 
 @intrinsic
@@ -282,6 +283,6 @@ def apart(X, first, x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """x (m 2 frames) <- the parts of X (m frames) from `first` on, 0 behind its end."""
     for m in range(len(x)):
         for t in range(0, x.shape[2], count(X)):
-            re, im = parts(X[m], first + t)
+            re, im = at(X[m], first + t)
             set(re, x[m, 0], t)
             set(im, x[m, 1], t)
