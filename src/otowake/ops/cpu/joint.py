@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from otowake.ops.cpu.arrays import flat
+from otowake.ops.cpu.arrays import flat, whole
 from otowake.ops.cpu.compile import kernel, part
 from otowake.ops.cpu.model import halved, modelled, typed, weighted
 from otowake.ops.cpu.threads import over_bins
-from otowake.ops.cpu.vectors import at, count, put, spread, total
+from otowake.ops.cpu.vectors import at, count, get, put, room, set, spread, total
 
 _FRAMES = 160
 """At a time: what is summed for them stays in the first cache; whole vectors."""
@@ -19,20 +19,11 @@ Arrays = tuple[np.ndarray, ...]
 
 
 @part
-def _scaled(r, G, d, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """sum_n r_n g_n + d from frame t on; r: n frames, G: n."""
-    y = spread(d, r)
-    for n in range(len(r)):
-        y += G[n] * at(r[n], t)
-    return y
-
-
-@part
 def _modelled(B, f, H, e, first, r):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """r <- B H + e of all sources in bin f, frames from `first` on."""
     for n in range(len(r)):
         for t in range(0, r.shape[1], count(r)):
-            put(modelled(B[n, f], H[n], e[n, f], first + t), r[n], t)
+            set(modelled(B[n, f], H[n], e[n, f], first + t), r[n], t)
 
 
 @part
@@ -41,30 +32,33 @@ def _heard(v, f, first, G, d, cost, r, neg, pos):  # type: ignore[no-untyped-def
     neg[:], pos[:] = 0, 0
     for m in range(len(v)):
         for t in range(0, r.shape[1], count(r)):
-            x, y = halved(at(v[m, f], first + t), _scaled(r, G[m], d[m], t), cost)
+            scale = spread(d[m], r)
             for n in range(len(r)):
-                put(at(neg[n], t) + G[m, n] * x, neg[n], t)
-                put(at(pos[n], t) + G[m, n] * y, pos[n], t)
+                scale += G[m, n] * get(r[n], t)
+            x, y = halved(at(v[m, f], first + t), scale, cost)
+            for n in range(len(r)):
+                set(get(neg[n], t) + G[m, n] * x, neg[n], t)
+                set(get(pos[n], t) + G[m, n] * y, pos[n], t)
 
 
 @kernel
 def _bases(v, B, H, e, G, d, cost, out, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Bins lo .. hi."""
     (N, _, K), T = B.shape, H.shape[2]
-    r = np.empty((N, min(T, _FRAMES)), v.dtype)
+    r = np.empty((N, room(min(T, _FRAMES))), v.dtype)
     neg, pos = np.empty_like(r), np.empty_like(r)
     out[:, :, lo:hi] = 0
     for first in range(0, T, _FRAMES):
+        width = min(T - first, _FRAMES)
         for f in range(lo, hi):
-            _modelled(B, f, H, e, first, r)
-            _heard(v, f, first, G[f if len(G) > 1 else 0], d, cost, r, neg, pos)
+            _modelled(B, f, H, e, first, r[:, :width])
+            _heard(v, f, first, G[f if len(G) > 1 else 0], d, cost, r[:, :width], neg, pos)
             for n in range(N):
                 for k in range(K):
-                    a, b = spread(0, r), spread(0, r)
-                    for t in range(0, r.shape[1], count(r)):
-                        h = at(H[n, k], first + t)
-                        a += at(neg[n], t) * h
-                        b += at(pos[n], t) * h
+                    a, b, h = spread(0, r), spread(0, r), H[n, k]
+                    for t in range(0, width, count(r)):
+                        a += get(neg[n], t) * get(h, first + t)
+                        b += get(pos[n], t) * get(h, first + t)
                     out[n, 0, f, k] += total(a)
                     out[n, 1, f, k] += total(b)
 
@@ -73,39 +67,49 @@ def _bases(v, B, H, e, G, d, cost, out, lo, hi):  # type: ignore[no-untyped-def]
 def _activations(v, B, H, e, G, d, cost, out, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Frames lo .. hi, which begin at whole vectors."""
     N, bins, K = B.shape
-    r = np.empty((N, min(hi - lo, _FRAMES)), v.dtype)
+    r = np.empty((N, room(min(hi - lo, _FRAMES))), v.dtype)
     neg, pos = np.empty_like(r), np.empty_like(r)
     out[:, :, :, lo:hi] = 0
     for first in range(lo, hi, _FRAMES):
-        width = min(hi - first, _FRAMES)
+        width = room(min(hi - first, _FRAMES))
         for f in range(bins):
-            _modelled(B, f, H, e, first, r)
-            _heard(v, f, first, G[f if len(G) > 1 else 0], d, cost, r, neg, pos)
+            _modelled(B, f, H, e, first, r[:, :width])
+            _heard(v, f, first, G[f if len(G) > 1 else 0], d, cost, r[:, :width], neg, pos)
             for n in range(N):
                 for k in range(K):
                     b, to_neg, to_pos = B[n, f, k], out[n, 0, k], out[n, 1, k]
                     for t in range(0, width, count(r)):
-                        put(at(to_neg, first + t) + b * at(neg[n], t), to_neg, first + t)
-                        put(at(to_pos, first + t) + b * at(pos[n], t), to_pos, first + t)
+                        put(at(to_neg, first + t) + b * get(neg[n], t), to_neg, first + t)
+                        put(at(to_pos, first + t) + b * get(pos[n], t), to_pos, first + t)
+
+
+@part
+def _scaled(r, f, G, d, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """sum_n r_n g_n + d of bin f from frame t on; r: n f t, G: n."""
+    y = spread(d, r)
+    for n in range(len(r)):
+        y += G[n] * at(r[n, f], t)
+    return y
 
 
 @kernel
 def _shares(v, r, G, d, cost, out, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Bins lo .. hi: sums over frames, of every bin."""
     (M, _, T), N = v.shape, len(r)
-    neg, pos = np.empty(T, v.dtype), np.empty(T, v.dtype)
+    neg, pos = np.empty(room(T), v.dtype), np.empty(room(T), v.dtype)
     for f in range(lo, hi):
         g = G[f if len(G) > 1 else 0]
         for m in range(M):
             for t in range(0, T, count(v)):
-                x, y = halved(at(v[m, f], t), _scaled(r[:, f], g[m], d[m], t), cost)
-                put(x, neg, t)
-                put(y, pos, t)
+                x, y = halved(at(v[m, f], t), _scaled(r, f, g[m], d[m], t), cost)
+                set(x, neg, t)
+                set(y, pos, t)
             for n in range(N):
                 a, b, row = spread(0, v), spread(0, v), r[n, f]
                 for t in range(0, T, count(v)):
-                    a += at(neg, t) * at(row, t)
-                    b += at(pos, t) * at(row, t)
+                    x = at(row, t)
+                    a += get(neg, t) * x
+                    b += get(pos, t) * x
                 out[0, n, f, m] = total(a)
                 out[1, n, f, m] = total(b)
 
@@ -117,7 +121,7 @@ def _weight(v, r, G, d, cost, phi, lo, hi):  # type: ignore[no-untyped-def]  # n
         g = G[f if len(G) > 1 else 0]
         for m in range(len(v)):
             for t in range(0, v.shape[2], count(v)):
-                put(weighted(at(v[m, f], t), _scaled(r[:, f], g[m], d[m], t), cost), phi[m, f], t)
+                put(weighted(at(v[m, f], t), _scaled(r, f, g[m], d[m], t), cost), phi[m, f], t)
 
 
 def joint_bases(v: Tensor, B: Tensor, H: Tensor, e: Tensor, G: Tensor, d: Tensor, slope: Tensor) -> Tensor:
@@ -135,7 +139,7 @@ def joint_activations(v: Tensor, B: Tensor, H: Tensor, e: Tensor, G: Tensor, d: 
 def _factors(kernel: Any, many: int, v: Tensor, B: Tensor, H: Tensor, e: Tensor, *rest: Tensor) -> Tensor:
     G, d, slope, out = rest
     es = _plain(e.expand(*B.shape[:-1], 1)[..., 0], 2)
-    items = zip(_plain(v, 3), _plain(B, 3), _plain(H, 3), es, *_channels(G, d, v.dtype), flat(out, 4))
+    items = zip(_plain(v, 3), _plain(B, 3), whole(flat(H, 3)), es, *_channels(G, d, v.dtype), flat(out, 4))
     for *item, to in items:
         over_bins(kernel, many, *item, typed(slope, to.dtype), to)
     return out
