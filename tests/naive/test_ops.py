@@ -220,6 +220,7 @@ PROBLEMS = {
     "one-of-all": Problem(mics=1, sources=1, bins=1, frames=1, bases=1),
     "more": Problem(mics=5, sources=5, bins=3, frames=37, bases=16),
     "long": Problem(bins=2, frames=300),
+    "tiles": Problem(bins=61, frames=131, bases=13),
     "batch": Problem(batch=(3,)),
     "batch-one": Problem(batch=(1,), wide=False),
     "batches": Problem(batch=(2, 3), wide=False),

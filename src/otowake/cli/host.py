@@ -48,7 +48,7 @@ def compile_ahead() -> None:
     """
     asked = os.environ.get("NUMBA_CACHE_DIR")
     place = Path(asked) if asked else KERNELS / "__pycache__"
-    kept = [file.stat().st_mtime for file in place.glob("**/fused._modelled_covariance-*.nbi")]
+    kept = [file.stat().st_mtime for file in place.glob("**/fused.*.nbi")]
     written = (KERNELS / "fused.py").stat().st_mtime
     nowhere = not asked and not os.access(KERNELS, os.W_OK)
     if nowhere or max(kept, default=0) > written or (os.cpu_count() or 1) < 2:

@@ -1,7 +1,7 @@
 """Halves for B and for H, a few rows of v at a time: r, neg and pos of these rows stay in cache between the products.
 
-The products are those of SciPy's BLAS, called by compiled loops; threads take slices of the rows.  What is added up and
-in which order does not depend on the number of threads, but for b = 2, where one thread takes a shorter way.
+The products are those of SciPy's BLAS, called by compiled loops, and with v itself (b = 2) our own; threads take slices
+of the rows.  What is added up and in which order does not depend on the number of threads.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +15,7 @@ from otowake.linalg.safe import tiny
 from otowake.ops.cpu.arrays import flat, scratch
 from otowake.ops.cpu.compile import kernel
 from otowake.ops.cpu.model import halved, powered
+from otowake.ops.cpu.products import TALL, columns, fits, flat_product, tall_product
 from otowake.ops.cpu.threads import in_threads, slices
 from otowake.ops.cpu.vectors import at, count, put
 
@@ -38,11 +39,20 @@ class Problem(NamedTuple):
     e: Array
     cost: tuple[np.floating, ...]
 
+    @property
+    def tiled(self) -> bool:
+        """Whether products with v itself are ours."""
+        bases, frames = self.H.shape
+        return self.cost[1] == -2 and fits(bases, frames, self.v.dtype)
+
+    @property
+    def height(self) -> int:
+        """Rows at a time; 0 in tiles."""
+        return 0 if self.tiled else max(1, min(_CACHED, _SMALL // len(self.H)) // self.v.shape[1])
+
     def halves(self) -> tuple[Array, Array]:
         """Room for pos and neg of as many rows as are done at a time."""
-        frames = self.v.shape[1]
-        height = max(1, min(_CACHED, _SMALL // len(self.H)) // frames)
-        r, neg = scratch("halves", (2, min(height, len(self.v)), frames), self.v.dtype)
+        r, neg = scratch("halves", (2, min(self.height, len(self.v)), self.v.shape[1]), self.v.dtype)
         return r, neg
 
 
@@ -84,9 +94,6 @@ def _bases(v, B, H, Ht, e, cost, r, neg, to_neg, to_pos, edges):  # type: ignore
     for s in range(len(edges) - 1):
         for i in range(edges[s], edges[s + 1], r.shape[0]):
             j = min(i + r.shape[0], edges[s + 1])
-            if cost[1] == -2:
-                np.dot(v[i:j], Ht, to_neg[i:j])
-                continue
             x, y = r[: j - i], neg[: j - i]
             _block(v[i:j], B[i:j], H, e[i:j], cost, x, y)
             if cost[1] == 0:
@@ -103,9 +110,6 @@ def _activations(v, B, H, e, cost, r, neg, one, to_neg, to_pos, edges):  # type:
         for i in range(edges[s], edges[s + 1], r.shape[0]):
             j = min(i + r.shape[0], edges[s + 1])
             first = i == edges[s]
-            if cost[1] == -2:
-                _add(B[i:j], v[i:j], one, to_neg[s], first)
-                continue
             x, y = r[: j - i], neg[: j - i]
             _block(v[i:j], B[i:j], H, e[i:j], cost, x, y)
             if cost[1] == 0:
@@ -125,6 +129,32 @@ def _add(B, x, one, to, first):  # type: ignore[no-untyped-def]  # noqa: ANN001,
     for k in range(one.shape[0]):
         for t in range(one.shape[1]):
             to[k, t] += one[k, t]
+
+
+@kernel
+def _observed_bases(v, Ht, height, to, edges):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """v Hᵀ; columns of Hᵀ are whole vectors where there is room for tiles (height 0)."""
+    for s in range(len(edges) - 1):
+        i, j = edges[s], edges[s + 1]
+        if height == 0 and j - i >= TALL[0]:
+            tall_product(v[i:j], Ht, to[i:j])
+        else:
+            for k in range(i, j, max(height, 1)):
+                m = min(k + max(height, 1), j)
+                np.dot(v[k:m], Ht, to[k:m])
+
+
+@kernel
+def _observed_activations(B, v, height, one, to, edges):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Bᵀ v, a sum for the rows of each slice."""
+    for s in range(len(edges) - 1):
+        i, j = edges[s], edges[s + 1]
+        if height == 0:
+            flat_product(B[i:j].T, v[i:j], to[s])
+        else:
+            for k in range(i, j, height):
+                m = min(k + height, j)
+                _add(B[k:m], v[k:m], one, to[s], k == i)
 
 
 @kernel
@@ -184,30 +214,38 @@ def _problems(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor) -> Itera
 
 def _of_bases(p: Problem, neg: Array, pos: Array) -> None:
     v, B, H, e, cost = p
-    Ht = np.ascontiguousarray(H.T)
-    in_threads(lambda edges, _: _bases(v, B, H, Ht, e, cost, *p.halves(), neg, pos, edges), slices(len(v)))
+    edges = slices(len(v))
     if cost[1] == -2:
-        np.matmul(B, H @ Ht, out=pos)
-        np.add(pos, e @ Ht if e.shape[1] == len(Ht) else e * Ht.sum(0), out=pos)
-    elif cost[1] == 0:
+        x = scratch("products", (len(v), columns(len(H), H.dtype) if p.tiled else len(H)), H.dtype)
+        Ht = np.zeros((len(H[0]), x.shape[1]), H.dtype)
+        Ht[:, : len(H)] = H.T
+        in_threads(lambda some, _: _observed_bases(v, Ht, p.height, x, some), edges)
+        neg[:] = x[:, : len(H)]
+        np.matmul(B, H @ H.T, out=pos)
+        np.add(pos, e @ H.T if e.shape[1] == H.shape[1] else e * H.sum(1), out=pos)
+        return
+    Ht = np.ascontiguousarray(H.T)
+    in_threads(lambda some, _: _bases(v, B, H, Ht, e, cost, *p.halves(), neg, pos, some), edges)
+    if cost[1] == 0:
         pos[:] = Ht.sum(0)
 
 
 def _of_activations(p: Problem, neg: Array, pos: Array) -> None:
     v, B, H, e, cost = p
-    if cost[1] == -2:
-        np.matmul(B.T @ B, H, out=pos)
-        np.add(pos, B.T @ e, out=pos)
-        if torch.get_num_threads() == 1:  # in one piece it is a little faster, by one thread
-            np.matmul(B.T, v, out=neg)
-            return
     edges = slices(len(v))
     sums = scratch("sums", (2, len(edges) - 1, *H.shape), neg.dtype)
 
     def rows(some: Array, first: int) -> None:
-        _activations(v, B, H, e, cost, *p.halves(), scratch("one", H.shape, neg.dtype), *sums[:, first:], some)
+        one = scratch("one", H.shape, neg.dtype)
+        if cost[1] == -2:
+            _observed_activations(B, v, p.height, one, sums[0, first:], some)
+        else:
+            _activations(v, B, H, e, cost, *p.halves(), one, *sums[:, first:], some)
 
     in_threads(rows, edges)
     sums[0].sum(0, out=neg)
-    if cost[1] != -2:
+    if cost[1] == -2:
+        np.matmul(B.T @ B, H, out=pos)
+        np.add(pos, B.T @ e, out=pos)
+    else:
         pos[:] = B.sum(0)[:, None] if cost[1] == 0 else sums[1].sum(0)

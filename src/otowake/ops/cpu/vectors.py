@@ -10,7 +10,7 @@ get(row, t), set(v, row, t) both in rows of whole vectors (`room`): nothing is a
 + - * /, root(v)            number by number, also with one number for all;  spread(number, row): a vector of it
 total(v)                    their sum
 
-One register of 64 bytes is 16 single or 8 double numbers (`count`); narrower processors take two or four.
+A register of 64 bytes holds 16 single or 8 double numbers (`count`); one of 32 half as many.
 """
 
 import operator
@@ -18,13 +18,18 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from llvmlite import ir
-from numba import types
+from llvmlite.binding import get_host_cpu_features
+from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, models, overload, register_model, type_callable
 
 from otowake.ops.cpu.compile import ROUNDING, part
 
-_BYTES = 64
+WIDE = "avx512f" in (
+    getattr(config, "CPU_FEATURES", None) or ",".join(k for k, on in get_host_cpu_features().items() if on)
+)
+"""Whether there are 32 registers of 64 bytes, and not 16 of 32."""
+BYTES = 64 if WIDE else 32
 _INDEX = ir.IntType(32)
 
 
@@ -32,17 +37,17 @@ class Vector(types.Type):
     """dtype: of its numbers, float32 or float64."""
 
     def __init__(self, dtype: types.Float) -> None:
-        self.dtype, self.count = dtype, _BYTES * 8 // dtype.bitwidth
+        self.dtype, self.count = dtype, BYTES * 8 // dtype.bitwidth
         super().__init__(name=f"Vector({dtype})")
 
 
 @register_model(Vector)
 class _Model(models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, fe_type: Vector) -> None:
-        super().__init__(manager, fe_type, _llvm(fe_type))
+        super().__init__(manager, fe_type, llvm_of(fe_type))
 
 
-def _llvm(v: Vector, times: int = 1) -> ir.VectorType:
+def llvm_of(v: Vector, times: int = 1) -> ir.VectorType:
     return ir.VectorType(ir.FloatType() if v.dtype == types.float32 else ir.DoubleType(), times * v.count)
 
 
@@ -65,7 +70,7 @@ def _arithmetic(function: Callable[..., Any], instruction: str) -> None:
     def _lowered(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         v = signature.return_type
         both = (
-            x if isinstance(kind, Vector) else _spread(builder, context.cast(builder, x, kind, v.dtype), v)
+            x if isinstance(kind, Vector) else spread_over(builder, context.cast(builder, x, kind, v.dtype), v)
             for x, kind in zip(args, signature.args)
         )
         return getattr(builder, instruction)(*both, flags=ROUNDING)
@@ -81,8 +86,8 @@ for _function, _in_place, _instruction in (
     _arithmetic(_in_place, _instruction)
 
 
-def _spread(builder: Any, number: Any, v: Vector, kind: ir.VectorType | None = None) -> Any:
-    kind = kind or _llvm(v)
+def spread_over(builder: Any, number: Any, v: Vector, kind: ir.VectorType | None = None) -> Any:
+    kind = kind or llvm_of(v)
     one = builder.insert_element(ir.Constant(kind, ir.Undefined), number, _INDEX(0))
     return _shuffled(builder, one, [0] * kind.count)
 
@@ -105,7 +110,7 @@ def spread(typing, number, like):  # type: ignore[no-untyped-def]  # noqa: ANN00
     v = Vector(like.dtype)
 
     def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-        return _spread(builder, context.cast(builder, args[0], signature.args[0], v.dtype), v)
+        return spread_over(builder, context.cast(builder, args[0], signature.args[0], v.dtype), v)
 
     return v(number, like), generate
 
@@ -115,7 +120,7 @@ def root(typing, v):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """The square roots."""
 
     def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-        kind = _llvm(signature.args[0])
+        kind = llvm_of(signature.args[0])
         return builder.call(_llvm_function(builder, f"llvm.sqrt.{_suffix(kind)}", kind, kind), args)
 
     return v(v), generate
@@ -126,7 +131,7 @@ def total(typing, v):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """The sum of the numbers."""
 
     def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-        kind = _llvm(signature.args[0])
+        kind = llvm_of(signature.args[0])
         name = f"llvm.vector.reduce.fadd.{_suffix(kind)}"
         added = _llvm_function(builder, name, kind.element, kind.element, kind)
         return builder.call(added, [ir.Constant(kind.element, -0.0), *args], fastmath=ROUNDING)
@@ -166,7 +171,9 @@ def _mask(builder: Any, left: Any, v: Vector, times: int = 1) -> Any:
     """The first `left` places, `times` for each number."""
     places = ir.VectorType(_INDEX, times * v.count)
     left = builder.mul(builder.trunc(left, _INDEX), _INDEX(times))
-    return builder.icmp_signed("<", ir.Constant(places, list(range(places.count))), _spread(builder, left, v, places))
+    return builder.icmp_signed(
+        "<", ir.Constant(places, list(range(places.count))), spread_over(builder, left, v, places)
+    )
 
 
 def _loaded(context: Any, builder: Any, kind: types.Array, row: Any, t: Any, v: Vector) -> Any:
@@ -196,7 +203,7 @@ def _reader(v: Vector, row: types.Array) -> Any:
         found = _loaded(context, builder, row, *args, v)
         halves = [_shuffled(builder, found, list(range(i, 2 * v.count, 2))) for i in (0, 1)] if complex_row else [found]
         if _real(row.dtype) != v.dtype:
-            halves = [builder.fpext(half, _llvm(v)) for half in halves]
+            halves = [builder.fpext(half, llvm_of(v)) for half in halves]
         return context.make_tuple(builder, result, halves) if complex_row else halves[0]
 
     return result(row, types.intp), generate
@@ -221,7 +228,7 @@ def put(typing, v, row, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
     def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         v, kind, _ = signature.args
         x, row, t = args
-        many, size = _llvm(v), v.dtype.bitwidth // 8
+        many, size = llvm_of(v), v.dtype.bitwidth // 8
         left, place = _left(context, builder, kind, row, t), _place(context, builder, kind, row, t, many)
         with builder.if_else(builder.icmp_signed(">=", left, left.type(v.count)), likely=True) as (there, behind):
             with there:
@@ -242,7 +249,7 @@ def get(typing, row, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     v = Vector(row.dtype)
 
     def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-        place = _place(context, builder, signature.args[0], *args, _llvm(v))
+        place = _place(context, builder, signature.args[0], *args, llvm_of(v))
         return builder.load(place, align=v.dtype.bitwidth // 8)
 
     return v(row, types.intp), generate
