@@ -148,6 +148,7 @@ KERNELS: dict[str, Kernel] = {
     "factors_moved": Kernel(
         lambda m: (m.v(m.s.N), *m.factors(), m.number(0.5), m.gauss), lambda s: 2 * _factor(s), "MK"
     ),
+    "slope_cost": Kernel(lambda m: (m.v(m.s.N), m.v(m.s.N), m.gauss), lambda s: 5 * s.N * s.C),
     "slope_weight": Kernel(lambda m: (m.v(m.s.N), m.v(m.s.N), m.number(1.7, 0.3, -1.0)), lambda s: 5 * s.N * s.C),
     "factored_bases": Kernel(lambda m: m.whole(), _whole, "K"),
     "factored_activations": Kernel(lambda m: m.whole(), _whole, "K"),

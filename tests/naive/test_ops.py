@@ -194,6 +194,7 @@ ARGUMENTS: dict[str, Callable[[Problem], tuple[Tensor, ...]]] = {
     "bases_ratio": _ratio,
     "gains_ratio": _ratio,
     "factors_moved": _moved,
+    "slope_cost": _weight,
     "slope_weight": _weight,
     "factored_bases": _factored,
     "factored_activations": _factored,

@@ -23,7 +23,7 @@ from otowake.core.errors import OtowakeError
 from otowake.core.method import Fused, Split, SplitGradient
 from otowake.core.types import Cost, Power, Weight
 from otowake.linalg.safe import radius_floor
-from otowake.ops import raised, slope_weight
+from otowake.ops import raised, slope_cost, slope_weight
 
 
 class Density(ABC):
@@ -52,7 +52,7 @@ class Density(ABC):
 
     def slope(self, like: Tensor, d: int = 1) -> Tensor:
         """`numbers` as the ops take them."""
-        return _slope(self, like.dtype, d)
+        return _tensor(self.numbers(like, d))
 
     def drho(self, q: Power, d: int) -> Power:
         """rho'(q)."""
@@ -65,6 +65,8 @@ class Density(ABC):
 
     def cost(self, v: Power, r: Power) -> Cost:
         """Sum of log r + rho(q) over sources, bins and frames."""
+        if not self.axes:
+            return slope_cost(v, r.expand_as(v), self.slope(v))
         return torch.log(r.expand_as(v)).sum((-3, -2, -1)) + self.rho(*self.radius(v / r)).sum((-3, -2, -1))
 
     def each(self, v: Power, r: Power) -> Power:
@@ -96,9 +98,9 @@ class Density(ABC):
 
 
 @cache
-def _slope(density: Density, dtype: torch.dtype, d: int) -> Tensor:
+def _tensor(numbers: tuple[float, ...]) -> Tensor:
     """Made once: it is asked for in every step."""
-    return torch.tensor(density.numbers(torch.empty((), dtype=dtype), d), dtype=torch.float64)
+    return torch.tensor(numbers, dtype=torch.float64)
 
 
 @dataclass(frozen=True)

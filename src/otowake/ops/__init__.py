@@ -7,7 +7,7 @@ from otowake.ops.factored import activations_change, bases_change, factored_acti
 from otowake.ops.full import full_halves, full_turned
 from otowake.ops.fused import demixed_step, modelled_covariance, unit_rows
 from otowake.ops.joint import joint_activations, joint_bases, joint_shares, joint_weight
-from otowake.ops.ratio import bases_ratio, factor_ratio, factors_moved, gains_ratio, raised, slope_weight
+from otowake.ops.ratio import bases_ratio, factor_ratio, factors_moved, gains_ratio, raised, slope_cost, slope_weight
 from otowake.ops.registry import OPS, Op
 from otowake.ops.sweep import ip1_sweep, iss1_sweep
 
@@ -39,6 +39,7 @@ __all__ = [
     "joint_weight",
     "modelled_covariance",
     "raised",
+    "slope_cost",
     "slope_weight",
     "unit_rows",
     "weighted_covariance",

@@ -6,6 +6,7 @@ bases_ratio    the same for costs log r + rho(v / r) with rho'(q) = c (q + a)^g,
 gains_ratio    (Bᵀ neg) / (Bᵀ pos) of the same
 factors_moved  B and H after both updates, B before H, each by its quotient to a power
 slope_weight   phi = c (v/r + a)^g / r of a given r
+slope_cost     sum log r + rho(v / r), for g = -1 and a > 0 with rho(0) = 0, in double precision
 """
 
 import torch
@@ -68,6 +69,12 @@ def weight_definition(v: Tensor, r: Tensor, slope: Tensor) -> Tensor:
     return raised(v * pos, slope) * pos
 
 
+def cost_definition(v: Tensor, r: Tensor, slope: Tensor) -> Tensor:
+    (c, a, g), q = slope.tolist(), v / r
+    rho = c * torch.log1p(q / a) if g == -1 else c / (g + 1) * (q + a) ** (g + 1)
+    return (torch.log(r) + rho).sum((-3, -2, -1), dtype=torch.float64)
+
+
 POWERS = (0.0, -1.0, -0.5)
 """The g that kernels have a formula for."""
 MOST_BASES = 16
@@ -102,3 +109,11 @@ slope_weight = Op(
     lambda v, r, slope: slope[2].item() in POWERS and r.shape == v.shape,
 )
 """(v, r: *b n f t, slope: 3) -> phi: *b n f t."""
+slope_cost = Op(
+    "slope_cost",
+    cost_definition,
+    "cost",
+    "(Tensor v, Tensor r, Tensor slope) -> Tensor",
+    lambda v, r, slope: slope[2].item() in POWERS and r.shape == v.shape,
+)
+"""(v, r: *b n f t, slope: 3) -> *b."""

@@ -24,13 +24,13 @@ def bins_first(x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(x.swapaxes(0, 1))
 
 
-def whole(x: np.ndarray) -> np.ndarray:
-    """Rows filled up with zeros to whole vectors."""
-    frames = x.shape[-1]
-    if frames % 16 == 0:
-        return np.ascontiguousarray(x)
-    out = np.empty((*x.shape[:-1], (frames + 15) // 16 * 16), x.dtype)
-    out[..., :frames], out[..., frames:] = x, 0
+def whole(H: np.ndarray) -> np.ndarray:
+    """Rows of H (... k t) in whole vectors, filled up with zeros, and one row more, which is 1 there and else 0: where
+    frames end r is not 0, and nothing is divided by it."""
+    *batch, bases, frames = H.shape
+    out = np.empty((*batch, bases + 1, -(-frames // 16) * 16), H.dtype)
+    out[..., :bases, :frames], out[..., bases, :frames] = H, 0
+    out[..., :bases, frames:], out[..., bases, frames:] = 0, 1
     return out
 
 

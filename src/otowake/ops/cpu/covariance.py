@@ -8,8 +8,9 @@ from torch import Tensor
 
 from otowake.ops.cpu.arrays import bins_first, flat, result
 from otowake.ops.cpu.compile import kernel, part
+from otowake.ops.cpu.registers import FRAMES, apart, at, count, fine, get, room, set
 from otowake.ops.cpu.threads import over_bins
-from otowake.ops.cpu.vectors import FRAMES, apart, at, count, fine, get, room, set, spread, total
+from otowake.ops.cpu.vectors import spread, total
 
 
 @part

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from otowake.ops.cpu.arrays import bins_first, flat
 from otowake.ops.cpu.compile import kernel, part
+from otowake.ops.cpu.registers import FRAMES, apart, count, get, put, room
 from otowake.ops.cpu.threads import over_bins
-from otowake.ops.cpu.vectors import FRAMES, apart, count, get, put, room, spread
+from otowake.ops.cpu.vectors import spread
 
 _TILE = 32
 """Numbers along each side of what is turned at a time."""

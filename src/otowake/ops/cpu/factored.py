@@ -16,8 +16,8 @@ from otowake.ops.cpu.arrays import flat, scratch
 from otowake.ops.cpu.compile import kernel
 from otowake.ops.cpu.model import halved, powered
 from otowake.ops.cpu.products import TALL, columns, fits, flat_product, tall_product
+from otowake.ops.cpu.registers import at, count, put
 from otowake.ops.cpu.threads import in_threads, slices
-from otowake.ops.cpu.vectors import at, count, put
 
 _CACHED = 2**15
 """Numbers of v at a time: r, neg and pos of them fit into a core's second cache."""

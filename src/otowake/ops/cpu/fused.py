@@ -12,10 +12,11 @@ from otowake.ops.cpu.compile import kernel
 from otowake.ops.cpu.covariance import gathered, hermitian
 from otowake.ops.cpu.demix import radius
 from otowake.ops.cpu.model import modelled, weighted
-from otowake.ops.cpu.ratio import TOGETHER, arguments, frames, from_slices, moved
+from otowake.ops.cpu.ratio import TOGETHER, arguments, cut, from_slices, moved
+from otowake.ops.cpu.registers import FRAMES, apart, count, room, set
 from otowake.ops.cpu.sweep import sweep
 from otowake.ops.cpu.threads import over_bins
-from otowake.ops.cpu.vectors import FRAMES, apart, count, room, set, spread
+from otowake.ops.cpu.vectors import spread
 
 Arrays = list[np.ndarray]
 _LOADING = loading(torch.empty((), dtype=torch.complex128))
@@ -84,14 +85,14 @@ def demixed_step(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Kernel of `ops.fused.demixed_step`."""
     arrays, numbers = arguments(B, H, e, power, slope)
-    b, h, w = np.empty_like(arrays[0]), np.empty_like(arrays[1]), np.array(flat(W, 3), order="C")
+    b, h, w = np.empty_like(arrays[0]), arrays[1].copy(), np.array(flat(W, 3), order="C")
     for seen, (*old, es), own, gains, rows in zip(_seen(X, W), zip(*arrays), b, h, w):
         from_slices(_factors, B.shape[-2], [*seen, *old, es, *numbers, own], old[1], numbers[1:], gains)
         V = scratch("covariances", (*rows.shape, rows.shape[-1]), np.dtype(np.complex128))
         over_bins(_covariances, len(V), *seen, own, gains, es, numbers[0], numbers[2], V)
         sweep(V, rows, _LOADING)
     batch = W.shape[:-3]
-    return result(b, batch), frames(h, H), result(w, batch)
+    return result(b, batch), cut(h, H), result(w, batch)
 
 
 def modelled_covariance(X: Tensor, W: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> Tensor:

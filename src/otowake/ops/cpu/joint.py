@@ -9,8 +9,9 @@ from torch import Tensor
 from otowake.ops.cpu.arrays import flat, whole
 from otowake.ops.cpu.compile import kernel, part
 from otowake.ops.cpu.model import halved, modelled, typed, weighted
+from otowake.ops.cpu.registers import at, count, filled, get, put, room, set
 from otowake.ops.cpu.threads import over_bins
-from otowake.ops.cpu.vectors import at, count, get, put, room, set, spread, total
+from otowake.ops.cpu.vectors import spread, total
 
 _FRAMES = 160
 """At a time: what is summed for them stays in the first cache; whole vectors."""
@@ -88,7 +89,7 @@ def _scaled(r, f, G, d, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
     """sum_n r_n g_n + d of bin f from frame t on; r: n f t, G: n."""
     y = spread(d, r)
     for n in range(len(r)):
-        y += G[n] * at(r[n, f], t)
+        y += G[n] * filled(r[n, f], t)
     return y
 
 

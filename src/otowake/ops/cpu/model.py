@@ -7,13 +7,14 @@ import numpy as np
 from torch import Tensor
 
 from otowake.ops.cpu.compile import part
-from otowake.ops.cpu.vectors import get, root, spread
+from otowake.ops.cpu.registers import get
+from otowake.ops.cpu.vectors import root
 
 
 @part
 def modelled(B, H, e, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """r = B H + e from frame t on, of one bin."""
-    r = spread(e, B)
+    """r = B H + e from frame t on, of one bin; H: `arrays.whole`."""
+    r = e + get(H[len(B)], t)
     for k in range(len(B)):
         r += B[k] * get(H[k], t)
     return r

@@ -16,8 +16,9 @@ from otowake.linalg.safe import tiny
 from otowake.ops.cpu.arrays import flat, result, scratch, whole
 from otowake.ops.cpu.compile import kernel, part
 from otowake.ops.cpu.model import halved, modelled, powered, typed, weighted
+from otowake.ops.cpu.registers import at, count, get, put, room, set
 from otowake.ops.cpu.threads import in_threads, over_bins, slices
-from otowake.ops.cpu.vectors import at, count, get, put, room, set, spread, total
+from otowake.ops.cpu.vectors import spread, total
 
 TOGETHER = 4
 """Bins whose halves are added to those of H at once: sums of H are read and written as often."""
@@ -51,14 +52,14 @@ def _gains_halves(v, B, H, e, cost, some, neg, pos):  # type: ignore[no-untyped-
     last = len(v) - 1
     i, j, k = min(1, last), min(2, last), min(3, last)
     for f in range(len(some)):
-        for n in range(len(H)):
+        for n in range(B.shape[1]):
             some[f, n] = B[f, n] if f <= last else 0
     for t in range(0, v.shape[1], count(v)):
         a, p = halved(at(v[0], t), modelled(B[0], H, e[0], t), cost)
         b, q = halved(at(v[i], t), modelled(B[i], H, e[i], t), cost)
         c, r = halved(at(v[j], t), modelled(B[j], H, e[j], t), cost)
         d, s = halved(at(v[k], t), modelled(B[k], H, e[k], t), cost)
-        for n in range(len(H)):
+        for n in range(B.shape[1]):
             w, x, y, z = some[0, n], some[1, n], some[2, n], some[3, n]
             set(get(neg[n], t) + w * a + x * b + y * c + z * d, neg[n], t)
             set(get(pos[n], t) + w * p + x * q + y * r + z * s, pos[n], t)
@@ -69,7 +70,7 @@ def moved(v, B, H, e, cost, x, tiny, to, some, neg, pos, sums):  # type: ignore[
     """to <- B of some bins after its update, sums (2 k t) += halves of H with that; the others: room to work in."""
     for f in range(len(v)):
         _bases_ratio(v[f], B[f], H, e[f], cost, tiny, neg, pos, to[f])
-        for k in range(len(H)):
+        for k in range(B.shape[1]):
             to[f, k] = B[f, k] * powered(to[f, k], x, tiny)
     _gains_halves(v, to, H, e, cost, some, sums[0], sums[1])
 
@@ -113,9 +114,9 @@ def _both(v, B, H, e, cost, x, tiny, to, sums, edges):  # type: ignore[no-untype
 @kernel
 def _added(sums, x, tiny, H, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """out <- H (neg / pos)^x of the halves that slices have summed, n k t."""
-    for n in range(out.shape[0]):
-        for k in range(out.shape[1]):
-            for t in range(out.shape[2]):
+    for n in range(sums.shape[1]):
+        for k in range(sums.shape[3]):
+            for t in range(sums.shape[4]):
                 neg, pos = sums[0, n, 0, k, t], sums[0, n, 1, k, t]
                 for s in range(1, len(sums)):
                     neg += sums[s, n, 0, k, t]
@@ -162,21 +163,22 @@ def gains_ratio(v: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> Te
     out = np.empty_like(arrays[1])
     for *item, to in zip(np.ascontiguousarray(flat(v, 3)), *arrays, out):
         from_slices(_gains, B.shape[-2], [*item, cost], np.ones_like(to), (type(least)(1), least), to)
-    return frames(out, H)
+    return cut(out, H)
 
 
 def factors_moved(v: Tensor, B: Tensor, H: Tensor, e: Tensor, power: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
     """Kernel of `ops.ratio.factors_moved`."""
     arrays, numbers = arguments(B, H, e, power, slope)
-    b, h = np.empty_like(arrays[0]), np.empty_like(arrays[1])
+    b, h = np.empty_like(arrays[0]), arrays[1].copy()
     for *item, own, gains in zip(np.ascontiguousarray(flat(v, 3)), *arrays, b, h):
         from_slices(_both, B.shape[-2], [*item, *numbers, own], item[2], numbers[1:], gains)
-    return result(b, B.shape[:-3]), frames(h, H)
+    return result(b, B.shape[:-3]), cut(h, H)
 
 
-def frames(x: np.ndarray, like: Tensor) -> Tensor:
-    """Whole vectors cut to the frames that there are."""
-    return result(np.ascontiguousarray(x[..., : like.shape[-1]]), like.shape[:-3])
+def cut(x: np.ndarray, like: Tensor) -> Tensor:
+    """H cut to the bases and frames that there are."""
+    bases, frames = like.shape[-2:]
+    return result(np.ascontiguousarray(x[..., :bases, :frames]), like.shape[:-3])
 
 
 def from_slices(
@@ -184,6 +186,6 @@ def from_slices(
 ) -> None:
     """out <- H times the quotient (to a power; `tiny`) of halves that slices of the bins have summed apart."""
     edges = slices(bins)
-    sums = scratch("gains", (len(edges) - 1, len(H), 2, *H.shape[1:]), H.dtype)
+    sums = scratch("gains", (len(edges) - 1, len(H), 2, H.shape[1] - 1, H.shape[2]), H.dtype)
     in_threads(lambda some, first: kernel(*args, sums[first:], some), edges)
     _added(sums, *numbers, H, out)

@@ -3,34 +3,31 @@
 A loop over rows is done many numbers at a time only if the compiler can prove that rows do not overlap, that indices
 are not negative and that nothing is left over; where it cannot, it says nothing and takes several times as long.
 
-at(row, t), fine(row, t)    the numbers of a row from t on, 0 behind its end; `fine`: made double precision.
-                            Of a complex row real and imaginary parts
-put(v, row, t)              row <- v from t on, as far as the row goes
-get(row, t), set(v, row, t) both in rows of whole vectors (`room`): nothing is asked; a row may be finer than v
-+ - * /, root(v)            number by number, also with one number for all;  spread(number, row): a vector of it
++ - * /, root(v), split(v)  number by number, also with one number for all;  spread(number, row): a vector of it
 total(v)                    their sum
+In and out of memory: `registers.py`.
 
-A register of 64 bytes holds 16 single or 8 double numbers (`count`); one of 32 half as many.
+A register of 64 bytes holds 16 single or 8 double numbers; one of 32 half as many.
 """
 
 import operator
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from llvmlite import ir
 from llvmlite.binding import get_host_cpu_features
 from numba import config, types
 from numba.core import cgutils
-from numba.extending import intrinsic, lower_builtin, models, overload, register_model, type_callable
+from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
-from otowake.ops.cpu.compile import ROUNDING, part
+from otowake.ops.cpu.compile import ROUNDING
 
 WIDE = "avx512f" in (
     getattr(config, "CPU_FEATURES", None) or ",".join(k for k, on in get_host_cpu_features().items() if on)
 )
 """Whether there are 32 registers of 64 bytes, and not 16 of 32."""
 BYTES = 64 if WIDE else 32
-_INDEX = ir.IntType(32)
+INDEX = ir.IntType(32)
 
 
 class Vector(types.Type):
@@ -88,19 +85,19 @@ for _function, _in_place, _instruction in (
 
 def spread_over(builder: Any, number: Any, v: Vector, kind: ir.VectorType | None = None) -> Any:
     kind = kind or llvm_of(v)
-    one = builder.insert_element(ir.Constant(kind, ir.Undefined), number, _INDEX(0))
-    return _shuffled(builder, one, [0] * kind.count)
+    one = builder.insert_element(ir.Constant(kind, ir.Undefined), number, INDEX(0))
+    return shuffled(builder, one, [0] * kind.count)
 
 
-def _shuffled(builder: Any, x: Any, order: list[int]) -> Any:
-    return builder.shuffle_vector(x, x, ir.Constant(ir.VectorType(_INDEX, len(order)), order))
+def shuffled(builder: Any, x: Any, order: list[int]) -> Any:
+    return builder.shuffle_vector(x, x, ir.Constant(ir.VectorType(INDEX, len(order)), order))
 
 
-def _llvm_function(builder: Any, name: str, result: Any, *args: Any) -> Any:
+def llvm_function(builder: Any, name: str, result: Any, *args: Any) -> Any:
     return cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, args), name)
 
 
-def _suffix(kind: ir.VectorType) -> str:
+def suffix(kind: ir.VectorType) -> str:
     return f"v{kind.count}f{32 if isinstance(kind.element, ir.FloatType) else 64}"
 
 
@@ -121,7 +118,7 @@ def root(typing, v):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
 
     def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         kind = llvm_of(signature.args[0])
-        return builder.call(_llvm_function(builder, f"llvm.sqrt.{_suffix(kind)}", kind, kind), args)
+        return builder.call(llvm_function(builder, f"llvm.sqrt.{suffix(kind)}", kind, kind), args)
 
     return v(v), generate
 
@@ -132,164 +129,28 @@ def total(typing, v):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
 
     def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         kind = llvm_of(signature.args[0])
-        name = f"llvm.vector.reduce.fadd.{_suffix(kind)}"
-        added = _llvm_function(builder, name, kind.element, kind.element, kind)
+        name = f"llvm.vector.reduce.fadd.{suffix(kind)}"
+        added = llvm_function(builder, name, kind.element, kind.element, kind)
         return builder.call(added, [ir.Constant(kind.element, -0.0), *args], fastmath=ROUNDING)
 
     return v.dtype(v), generate
 
 
-# ---- rows -------------------------------------------------------------------------------------------------------
-
-
-def count(row):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """How many numbers of a row's precision a vector has."""
-    raise NotImplementedError
-
-
-@overload(count, inline="always")
-def _count_of(row):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    number = Vector(_real(row.dtype)).count
-    return lambda row: number
-
-
-def _real(dtype: types.Type) -> types.Float:
-    return cast(types.Float, dtype.underlying_float if isinstance(dtype, types.Complex) else dtype)
-
-
-def _place(context: Any, builder: Any, kind: types.Array, row: Any, t: Any, v: ir.VectorType) -> Any:
-    data = context.make_array(kind)(context, builder, row).data
-    return builder.bitcast(builder.gep(data, [t]), v.as_pointer())
-
-
-def _left(context: Any, builder: Any, kind: types.Array, row: Any, t: Any) -> Any:
-    """How many numbers of the row there are from t on."""
-    return builder.sub(builder.extract_value(context.make_array(kind)(context, builder, row).shape, 0), t)
-
-
-def _mask(builder: Any, left: Any, v: Vector, times: int = 1) -> Any:
-    """The first `left` places, `times` for each number."""
-    places = ir.VectorType(_INDEX, times * v.count)
-    left = builder.mul(builder.trunc(left, _INDEX), _INDEX(times))
-    return builder.icmp_signed(
-        "<", ir.Constant(places, list(range(places.count))), spread_over(builder, left, v, places)
-    )
-
-
-def _loaded(context: Any, builder: Any, kind: types.Array, row: Any, t: Any, v: Vector) -> Any:
-    """As many numbers as v has, in the row's precision: whole vectors as they are, 0 behind the end of the row."""
-    number, times = _real(kind.dtype), 2 if isinstance(kind.dtype, types.Complex) else 1
-    many, size = ir.VectorType(context.get_value_type(number), times * v.count), number.bitwidth // 8
-    left, place = _left(context, builder, kind, row, t), _place(context, builder, kind, row, t, many)
-    with builder.if_else(builder.icmp_signed(">=", left, left.type(v.count)), likely=True) as (there, behind):
-        with there:
-            plain, before = builder.load(place, align=size), builder.block
-        with behind:
-            mask, name = _mask(builder, left, v, times), f"llvm.masked.load.{_suffix(many)}.p0"
-            load = _llvm_function(builder, name, many, many.as_pointer(), _INDEX, mask.type, many)
-            masked, after = builder.call(load, [place, _INDEX(size), mask, ir.Constant(many, None)]), builder.block
-    found = builder.phi(many)
-    found.add_incoming(plain, before)
-    found.add_incoming(masked, after)
-    return found
-
-
-def _reader(v: Vector, row: types.Array) -> Any:
-    """Signature and code of what reads v, or two of it, from a row that may be coarser."""
-    complex_row = isinstance(row.dtype, types.Complex)
-    result = types.UniTuple(v, 2) if complex_row else v
+@intrinsic
+def split(typing, v):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Positive double numbers as a factor, from 1 to 2, and a power of 2."""
+    both = types.UniTuple(v, 2)
 
     def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-        found = _loaded(context, builder, row, *args, v)
-        halves = [_shuffled(builder, found, list(range(i, 2 * v.count, 2))) for i in (0, 1)] if complex_row else [found]
-        if _real(row.dtype) != v.dtype:
-            halves = [builder.fpext(half, llvm_of(v)) for half in halves]
-        return context.make_tuple(builder, result, halves) if complex_row else halves[0]
+        kind, bits = llvm_of(v), ir.VectorType(ir.IntType(64), v.count)
 
-    return result(row, types.intp), generate
+        def every(number: int) -> Any:
+            return ir.Constant(bits, [number] * v.count)
 
+        x = builder.bitcast(args[0], bits)
+        factor = builder.or_(builder.and_(x, every(2**52 - 1)), every(1023 << 52))
+        power = builder.or_(builder.lshr(x, every(52)), every(1075 << 52))  # as the last digits of 2^52 and more
+        power = builder.fsub(builder.bitcast(power, kind), ir.Constant(kind, [2.0**52 + 1023] * v.count))
+        return context.make_tuple(builder, both, [builder.bitcast(factor, kind), power])
 
-@intrinsic
-def at(typing, row, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """The numbers of a row from t on, 0 behind its end; of a complex row real and imaginary parts."""
-    return _reader(Vector(_real(row.dtype)), row)
-
-
-@intrinsic
-def fine(typing, row, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """The same in double precision, which are fewer numbers of a single row."""
-    return _reader(Vector(types.float64), row)
-
-
-@intrinsic
-def put(typing, v, row, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """row <- v from t on, as far as the row goes."""
-
-    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-        v, kind, _ = signature.args
-        x, row, t = args
-        many, size = llvm_of(v), v.dtype.bitwidth // 8
-        left, place = _left(context, builder, kind, row, t), _place(context, builder, kind, row, t, many)
-        with builder.if_else(builder.icmp_signed(">=", left, left.type(v.count)), likely=True) as (there, behind):
-            with there:
-                builder.store(x, place, align=size)
-            with behind:
-                mask = _mask(builder, left, v)
-                name = f"llvm.masked.store.{_suffix(many)}.p0"
-                store = _llvm_function(builder, name, ir.VoidType(), many, many.as_pointer(), _INDEX, mask.type)
-                builder.call(store, [x, place, _INDEX(size), mask])
-        return context.get_dummy_value()
-
-    return types.void(v, row, types.intp), generate
-
-
-@intrinsic
-def get(typing, row, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """The numbers of a row of whole vectors from t on."""
-    v = Vector(row.dtype)
-
-    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-        place = _place(context, builder, signature.args[0], *args, llvm_of(v))
-        return builder.load(place, align=v.dtype.bitwidth // 8)
-
-    return v(row, types.intp), generate
-
-
-@intrinsic
-def set(typing, v, row, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """A row of whole vectors <- v from t on, made finer where the row is."""
-
-    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-        v, kind, _ = signature.args
-        x, row, t = args
-        many = ir.VectorType(context.get_value_type(kind.dtype), v.count)
-        x = x if kind.dtype == v.dtype else builder.fpext(x, many)
-        builder.store(x, _place(context, builder, kind, row, t, many), align=kind.dtype.bitwidth // 8)
-        return context.get_dummy_value()
-
-    return types.void(v, row, types.intp), generate
-
-
-# ---- some frames of a bin ---------------------------------------------------------------------------------------
-
-FRAMES = 512
-"""Of all channels of a bin at a time, at most; whole vectors."""
-
-
-_WHOLE = 16
-
-
-@part
-def room(frames):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Numbers of a row of whole vectors."""
-    return (frames + _WHOLE - 1) // _WHOLE * _WHOLE
-
-
-@part
-def apart(X, first, x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """x (m 2 frames) <- the parts of X (m frames) from `first` on, 0 behind its end."""
-    for m in range(len(x)):
-        for t in range(0, x.shape[2], count(X)):
-            re, im = at(X[m], first + t)
-            set(re, x[m, 0], t)
-            set(im, x[m, 1], t)
+    return both(v), generate
