@@ -69,19 +69,25 @@ def _activations(v, B, H, e, G, d, cost, out, lo, hi):  # type: ignore[no-untype
     """Frames lo .. hi, which begin at whole vectors."""
     N, bins, K = B.shape
     r = np.empty((N, room(min(hi - lo, _FRAMES))), v.dtype)
-    neg, pos = np.empty_like(r), np.empty_like(r)
-    out[:, :, :, lo:hi] = 0
+    neg, pos, sums = np.empty_like(r), np.empty_like(r), np.empty((N, 2, K, r.shape[1]), v.dtype)
     for first in range(lo, hi, _FRAMES):
         width = room(min(hi - first, _FRAMES))
+        sums[:] = 0
         for f in range(bins):
             _modelled(B, f, H, e, first, r[:, :width])
             _heard(v, f, first, G[f if len(G) > 1 else 0], d, cost, r[:, :width], neg, pos)
             for n in range(N):
+                for t in range(0, width, count(r)):
+                    x, y = get(neg[n], t), get(pos[n], t)
+                    for k in range(K):
+                        b, to_neg, to_pos = B[n, f, k], sums[n, 0, k], sums[n, 1, k]
+                        set(get(to_neg, t) + b * x, to_neg, t)
+                        set(get(to_pos, t) + b * y, to_pos, t)
+        for n in range(N):
+            for i in range(2):
                 for k in range(K):
-                    b, to_neg, to_pos = B[n, f, k], out[n, 0, k], out[n, 1, k]
                     for t in range(0, width, count(r)):
-                        put(at(to_neg, first + t) + b * get(neg[n], t), to_neg, first + t)
-                        put(at(to_pos, first + t) + b * get(pos[n], t), to_pos, first + t)
+                        put(get(sums[n, i, k], t), out[n, i, k], first + t)
 
 
 @part
