@@ -37,7 +37,7 @@ def started(tmp_path, monkeypatch):
 
 
 def compiled(folder, when):
-    index = folder / "__pycache__" / "fused._modelled_covariance-7.py311.nbi"
+    index = folder / "__pycache__" / "fused._covariances-7.py311.nbi"
     index.touch()
     os.utime(index, (when, when))
 
