@@ -14,6 +14,7 @@ from otowake.ops import (
     factors_moved,
     ip1_sweep,
     modelled_covariance,
+    slope_cost,
     weighted_covariance,
 )
 
@@ -27,6 +28,7 @@ def main() -> None:
     slope, power = (torch.tensor(x, dtype=torch.float64) for x in ([1.0, 0.0, 0.0], [0.5]))
     V = modelled_covariance(X, W, B, H, e, slope)
     factors_moved(v, B, H, e, power, slope)
+    slope_cost(v, v, slope)
     demixed(X.to(torch.complex128), W)
     abs2_by_bin(X)
     demixed(X, W)
