@@ -14,25 +14,27 @@ from otowake.ops.cpu.vectors import spread, total
 
 
 @part
-def gathered(X, first, phi, x, weights, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def of_two(X, first, phi, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """sums += sum over some frames of phi_n x x^H, one half of it; phi: n frames, an even number of n.
 
-    Of two microphones everything stays in registers; the rows of more are made double first, in x and weights.
+    Of two microphones: everything stays in registers.
     """
-    if len(X) == 2:
-        for n in range(0, len(phi), 2):
-            _of_two(X[0], X[1], first, phi[n], phi[n + 1], sums[n], sums[n + 1])
-        return
+    for n in range(0, len(phi), 2):
+        _of_two_sources(X[0], X[1], first, phi[n], phi[n + 1], sums[n], sums[n + 1])
+
+
+@part
+def of_many(X, first, phi, x, weights, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """The same of more microphones, whose rows are made double first, in x and weights."""
     apart(X, first, x)
     for n in range(len(phi)):
         for t in range(0, phi.shape[1], count(phi)):
             set(get(phi[n], t), weights[n], t)
-    _of_many(x, weights, sums)
+    _of_many_rows(x, weights, sums)
 
 
 @part
-def _of_two(x, y, first, u, w, some, others):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Two microphones, two sources."""
+def _of_two_sources(x, y, first, u, w, some, others):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     none = spread(0, some[0, 0])
     a, b, c, d, e, f, g, h = none, none, none, none, none, none, none, none
     for t in range(0, len(u), count(some[0, 0])):
@@ -60,7 +62,7 @@ def _of_two(x, y, first, u, w, some, others):  # type: ignore[no-untyped-def]  #
 
 
 @part
-def _of_many(x, weights, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _of_many_rows(x, weights, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """sums += sum over frames of phi_n x x^H, one half of it; x: m 2 frames, weights: n frames, both double."""
     none = spread(0, x)
     for n in range(0, len(weights), 2):
@@ -102,7 +104,8 @@ def hermitian(sums, frames, V):  # type: ignore[no-untyped-def]  # noqa: ANN001,
 
 
 @kernel
-def _covariance(X, phi, V, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _covariance(X, phi, many, V, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """many: None where there are two microphones, and only that is compiled."""
     (_, M, T), N = X.shape, len(phi)
     width, even = room(min(T, FRAMES)), N + N % 2
     x, weights, sums = np.empty((M, 2, width)), np.empty((even, width)), np.empty((even, M, M, 2))
@@ -115,8 +118,16 @@ def _covariance(X, phi, V, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN
                 row = phi[n, fw]
                 for t in range(0, width, count(row)):
                     set(at(row, first + t), some[n], t)
-            gathered(X[f], first, some, x, weights, sums)
+            if many is None:
+                of_two(X[f], first, some, sums)
+            else:
+                of_many(X[f], first, some, x, weights, sums)
         hermitian(sums, T, V[f])
+
+
+def many(microphones: int) -> bool | None:
+    """What kernels are told."""
+    return None if microphones == 2 else True
 
 
 def weighted_covariance(X: Tensor, phi: Tensor) -> Tensor:
@@ -126,5 +137,5 @@ def weighted_covariance(X: Tensor, phi: Tensor) -> Tensor:
     Xs, phis = flat(X, 3), flat(phi, 3)
     V = np.empty((len(Xs), F, N, M, M), dtype=np.complex128)
     for b in range(len(Xs)):
-        over_bins(_covariance, F, bins_first(Xs[b]), np.ascontiguousarray(phis[b]), V[b])
+        over_bins(_covariance, F, bins_first(Xs[b]), np.ascontiguousarray(phis[b]), many(M), V[b])
     return result(V, batch)

@@ -9,7 +9,7 @@ from torch import Tensor
 from otowake.linalg.safe import loading
 from otowake.ops.cpu.arrays import bins_first, flat, result, scratch
 from otowake.ops.cpu.compile import kernel
-from otowake.ops.cpu.covariance import gathered, hermitian
+from otowake.ops.cpu.covariance import hermitian, many, of_many, of_two
 from otowake.ops.cpu.demix import radius
 from otowake.ops.cpu.model import modelled, weighted
 from otowake.ops.cpu.ratio import TOGETHER, arguments, cut, from_slices, moved
@@ -43,8 +43,8 @@ def _factors(X, W, B, H, e, cost, x, tiny, to, sums, edges):  # type: ignore[no-
 
 
 @kernel
-def _covariances(X, W, B, H, e, cost, tiny, V, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """W: f n 1 m."""
+def _covariances(X, W, B, H, e, cost, tiny, many, V, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """W: f n 1 m;  many: `covariance.many`."""
     (_, M, T), N = X.shape, len(B)
     width, even, none = room(min(T, FRAMES)), N + N % 2, spread(0, e)
     x, weights, sums = np.empty((M, 2, width)), np.empty((even, width)), np.empty((even, M, M, 2))
@@ -58,7 +58,10 @@ def _covariances(X, W, B, H, e, cost, tiny, V, lo, hi):  # type: ignore[no-untyp
                 for t in range(0, min(T - first, width), count(e)):
                     v = none if cost[3] == 0 else radius(y, W[f, n], t)
                     set(weighted(v, modelled(B[n, f], H[n], e[n, f], first + t), cost), phi[n], t)
-            gathered(X[f], first, phi, x, weights, sums)
+            if many is None:
+                of_two(X[f], first, phi, sums)
+            else:
+                of_many(X[f], first, phi, x, weights, sums)
         hermitian(sums, T, V[f])
 
 
@@ -89,7 +92,7 @@ def demixed_step(
     for seen, (*old, es), own, gains, rows in zip(_seen(X, W), zip(*arrays), b, h, w):
         from_slices(_factors, B.shape[-2], [*seen, *old, es, *numbers, own], old[1], numbers[1:], gains)
         V = scratch("covariances", (*rows.shape, rows.shape[-1]), np.dtype(np.complex128))
-        over_bins(_covariances, len(V), *seen, own, gains, es, numbers[0], numbers[2], V)
+        over_bins(_covariances, len(V), *seen, own, gains, es, numbers[0], numbers[2], many(X.shape[-3]), V)
         sweep(V, rows, _LOADING)
     batch = W.shape[:-3]
     return result(b, batch), cut(h, H), result(w, batch)
@@ -100,7 +103,7 @@ def modelled_covariance(X: Tensor, W: Tensor, B: Tensor, H: Tensor, e: Tensor, s
     arrays, numbers = arguments(B, H, e, slope)
     V = torch.empty((*W.shape, X.shape[-3]), dtype=torch.complex128)
     for seen, *model, to in zip(_seen(X, W), *arrays, flat(V, 4)):
-        over_bins(_covariances, len(to), *seen, *model, *numbers, to)
+        over_bins(_covariances, len(to), *seen, *model, *numbers, many(X.shape[-3]), to)
     return V
 
 
