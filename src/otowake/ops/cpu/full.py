@@ -11,7 +11,7 @@ from torch import Tensor
 
 from otowake.ops.cpu.arrays import bins_first, flat
 from otowake.ops.cpu.compile import kernel
-from otowake.ops.cpu.ratio import typed
+from otowake.ops.cpu.model import typed
 from otowake.ops.cpu.threads import over_bins
 
 _FRAMES = 256

@@ -2,7 +2,7 @@
 
 at(row, t), fine(row, t)      the numbers of a row from t on, 0 behind its end; `fine`: made double precision
 filled, finely_filled         the same, and 1 behind the end.  Of a complex row real and imaginary parts
-put(v, row, t)                row <- v from t on, as far as the row goes
+put(v, row, t)                row <- v from t on, as far as the row goes; a row may be coarser than v
 get(row, t), set(v, row, t)   both in rows of whole vectors (`room`): nothing is asked; a row may be finer than v
 count(row)                    how many numbers a vector of its precision has
 """
@@ -111,12 +111,13 @@ def finely_filled(typing, row, t):  # type: ignore[no-untyped-def]  # noqa: ANN0
 
 @intrinsic
 def put(typing, v, row, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """row <- v from t on, as far as the row goes."""
+    """row <- v from t on, as far as the row goes; the row may be single where v is double."""
 
     def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         v, kind, _ = signature.args
         x, row, t = args
-        many, size = llvm_of(v), v.dtype.bitwidth // 8
+        many, size = ir.VectorType(context.get_value_type(kind.dtype), v.count), kind.dtype.bitwidth // 8
+        x = x if kind.dtype == v.dtype else builder.fptrunc(x, many)
         left, place = _left(context, builder, kind, row, t), _place(context, builder, kind, row, t, many)
         with builder.if_else(builder.icmp_signed(">=", left, left.type(v.count)), likely=True) as (there, behind):
             with there:

@@ -4,7 +4,7 @@ A loop over rows is done many numbers at a time only if the compiler can prove t
 are not negative and that nothing is left over; where it cannot, it says nothing and takes several times as long.
 
 + - * /, root(v), split(v)  number by number, also with one number for all;  spread(number, row): a vector of it
-total(v)                    their sum
+over(a, b, x, y)            x where a > b, else y;  total(v): the sum of the numbers
 In and out of memory: `registers.py`.
 
 A register of 64 bytes holds 16 single or 8 double numbers; one of 32 half as many.
@@ -121,6 +121,20 @@ def root(typing, v):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
         return builder.call(llvm_function(builder, f"llvm.sqrt.{suffix(kind)}", kind, kind), args)
 
     return v(v), generate
+
+
+@intrinsic
+def over(typing, a, b, x, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """x where a > b, else y; b may be one number."""
+    v = a
+
+    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        left, right, x, y = args
+        if not isinstance(b, Vector):
+            right = spread_over(builder, context.cast(builder, right, b, v.dtype), v)
+        return builder.select(builder.fcmp_ordered(">", left, right), x, y)
+
+    return v(a, b, x, y), generate
 
 
 @intrinsic
