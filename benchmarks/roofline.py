@@ -61,6 +61,9 @@ class Maker:
     def X(self) -> Any:
         return self.normal(self.s.F, self.s.M, self.s.T).movedim(0, 1)
 
+    def D(self) -> Any:
+        return self.normal(1, self.s.N, self.s.F, self.s.T)
+
     def v(self, rows: int) -> Any:
         return self.positive(rows, self.s.F, self.s.T)
 
@@ -143,6 +146,11 @@ KERNELS: dict[str, Kernel] = {
     "demixed_radius": Kernel(lambda m: (m.X(), m.spread(m.s.N)), lambda s: (8 * s.M + 4) * s.M * s.N * s.C),
     "ip1_sweep": Kernel(lambda m: (m.spread(m.s.N), m.W()), _ip1),
     "iss1_sweep": Kernel(lambda m: (m.X(), m.W(), m.v(m.s.N)), lambda s: (20 * s.N**2 + 8 * s.N * s.M) * s.C),
+    "dual_pull": Kernel(lambda m: (m.X(), m.D()), lambda s: 8 * s.N * s.M * s.C),
+    "dual_ahead": Kernel(lambda m: (m.X(), m.W(), m.D()), lambda s: (8 * s.M + 2) * s.N * s.C),
+    "dual_step": Kernel(
+        lambda m: (m.X(), m.W(), m.D(), m.D(), m.D(), m.number(1.0)), lambda s: (16 * s.M + 17) * s.N * s.C
+    ),
     "bases_ratio": Kernel(lambda m: (m.v(m.s.N), *m.factors(), m.gauss), _factor, "MK"),
     "gains_ratio": Kernel(lambda m: (m.v(m.s.N), *m.factors(), m.gauss), _factor, "MK"),
     "factors_moved": Kernel(

@@ -9,6 +9,7 @@ from otowake.ops.fused import demixed_step, modelled_covariance, unit_rows
 from otowake.ops.joint import joint_activations, joint_bases, joint_shares, joint_weight
 from otowake.ops.ratio import bases_ratio, factor_ratio, factors_moved, gains_ratio, raised, slope_weight
 from otowake.ops.registry import OPS, Op
+from otowake.ops.splitting import dual_ahead, dual_pull, dual_step
 from otowake.ops.sweep import ip1_sweep, iss1_sweep
 
 __all__ = [
@@ -24,6 +25,9 @@ __all__ = [
     "demixed_power",
     "demixed_radius",
     "demixed_step",
+    "dual_ahead",
+    "dual_pull",
+    "dual_step",
     "factor_ratio",
     "factored_activations",
     "factored_bases",

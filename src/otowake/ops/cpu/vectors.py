@@ -5,7 +5,7 @@ are not negative and that nothing is left over; where it cannot, it says nothing
 
 at(row, t), fine(row, t)    the numbers of a row from t on, 0 behind its end; `fine`: made double precision.
                             Of a complex row real and imaginary parts
-put(v, row, t)              row <- v from t on, as far as the row goes
+put(v, row, t)              row <- v from t on, as far as the row goes; of a complex row (re, im)
 get(row, t), set(v, row, t) both in rows of whole vectors (`room`): nothing is asked; a row may be finer than v
 + - * /, root(v)            number by number, also with one number for all;  spread(number, row): a vector of it
 total(v)                    their sum
@@ -216,18 +216,23 @@ def fine(typing, row, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN20
 
 @intrinsic
 def put(typing, v, row, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """row <- v from t on, as far as the row goes."""
+    """row <- v from t on, as far as the row goes; real and imaginary parts where it is complex."""
 
     def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         v, kind, _ = signature.args
         x, row, t = args
-        many, size = _llvm(v), v.dtype.bitwidth // 8
+        one, times = (v.dtype, 2) if isinstance(v, types.UniTuple) else (v, 1)
+        if times == 2:
+            turns = [i + half * one.count for i in range(one.count) for half in (0, 1)]
+            re, im = cgutils.unpack_tuple(builder, x)
+            x = builder.shuffle_vector(re, im, ir.Constant(ir.VectorType(_INDEX, len(turns)), turns))
+        many, size = _llvm(one, times), one.dtype.bitwidth // 8
         left, place = _left(context, builder, kind, row, t), _place(context, builder, kind, row, t, many)
-        with builder.if_else(builder.icmp_signed(">=", left, left.type(v.count)), likely=True) as (there, behind):
+        with builder.if_else(builder.icmp_signed(">=", left, left.type(one.count)), likely=True) as (there, behind):
             with there:
                 builder.store(x, place, align=size)
             with behind:
-                mask = _mask(builder, left, v)
+                mask = _mask(builder, left, one, times)
                 name = f"llvm.masked.store.{_suffix(many)}.p0"
                 store = _llvm_function(builder, name, ir.VoidType(), many, many.as_pointer(), _INDEX, mask.type)
                 builder.call(store, [x, place, _INDEX(size), mask])
