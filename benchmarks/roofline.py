@@ -151,6 +151,7 @@ KERNELS: dict[str, Kernel] = {
     "dual_step": Kernel(
         lambda m: (m.X(), m.W(), m.D(), m.D(), m.D(), m.number(1.0)), lambda s: (16 * s.M + 17) * s.N * s.C
     ),
+    "frame_sizes": Kernel(lambda m: (m.D()[0],), lambda s: 4 * s.N * s.C),
     "bases_ratio": Kernel(lambda m: (m.v(m.s.N), *m.factors(), m.gauss), _factor, "MK"),
     "gains_ratio": Kernel(lambda m: (m.v(m.s.N), *m.factors(), m.gauss), _factor, "MK"),
     "factors_moved": Kernel(

@@ -28,8 +28,8 @@ from torch import Tensor
 from otowake.core.errors import OtowakeError
 from otowake.core.types import Cost, Covariance, Demixer, Images, Live, Mixture, Spec
 from otowake.linalg.safe import divide, rooted, tiny
-from otowake.ops import abs2, demixed, dual_ahead, dual_pull, dual_step
-from otowake.source.shrink import Group, Priced, Shrinks, norm
+from otowake.ops import abs2, demixed, dual_ahead, dual_pull, dual_step, norm
+from otowake.source.shrink import Group, Priced, Shrinks
 from otowake.spatial.determined import Determined, DeterminedState
 from otowake.spatial.projection import projected_images
 from otowake.spatial.rank import covariance, full_rank_bins

@@ -208,6 +208,7 @@ ARGUMENTS: dict[str, Callable[[Problem], tuple[Tensor, ...]]] = {
     "factored_activations": _factored,
     "bases_change": _change,
     "activations_change": _change,
+    "frame_sizes": lambda p: (Maker(p).normal(p.sources, p.bins, p.frames),),
     "full_halves": _full,
     "full_turned": _full,
     "joint_bases": _joint,

@@ -9,7 +9,7 @@ from otowake.ops.fused import demixed_step, modelled_covariance, unit_rows
 from otowake.ops.joint import joint_activations, joint_bases, joint_shares, joint_weight
 from otowake.ops.ratio import bases_ratio, factor_ratio, factors_moved, gains_ratio, raised, slope_weight
 from otowake.ops.registry import OPS, Op
-from otowake.ops.splitting import dual_ahead, dual_pull, dual_step
+from otowake.ops.splitting import dual_ahead, dual_pull, dual_step, frame_sizes, norm
 from otowake.ops.sweep import ip1_sweep, iss1_sweep
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "factored_activations",
     "factored_bases",
     "factors_moved",
+    "frame_sizes",
     "full_halves",
     "full_turned",
     "gains_ratio",
@@ -42,6 +43,7 @@ __all__ = [
     "joint_shares",
     "joint_weight",
     "modelled_covariance",
+    "norm",
     "raised",
     "slope_weight",
     "unit_rows",

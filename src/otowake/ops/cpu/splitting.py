@@ -3,13 +3,15 @@
 Pulls are multiplied and summed in double precision whatever the data's: they become W.
 """
 
+from typing import cast
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from otowake.ops.cpu.arrays import bins_first, flat, result
 from otowake.ops.cpu.compile import kernel, part
-from otowake.ops.cpu.threads import over_bins
+from otowake.ops.cpu.threads import in_threads, over_bins, slices
 from otowake.ops.cpu.vectors import FRAMES, apart, at, count, fine, get, put, room, set, spread, total
 
 
@@ -109,6 +111,19 @@ def _step(X, W, Z, S, D, relax, to, out, sizes, lo, hi):  # type: ignore[no-unty
             _products(d, x, out[f])
 
 
+@kernel
+def _squares(Z, sums, edges):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """sums: slices n frames."""
+    for s in range(len(edges) - 1):
+        sums[s] = 0
+        for n in range(len(Z)):
+            for f in range(edges[s], edges[s + 1]):
+                z, row = Z[n, f], sums[s, n]
+                for t in range(0, len(row), count(row)):
+                    re, im = fine(z, t)
+                    set(get(row, t) + re * re + im * im, row, t)
+
+
 def dual_pull(X: Tensor, D: Tensor) -> Tensor:
     """Kernel of `ops.splitting.dual_pull`."""
     out = _matrices(X, D)
@@ -134,6 +149,22 @@ def dual_step(X: Tensor, W: Tensor, Z: Tensor, S: Tensor, D: Tensor, relax: Tens
         inputs = (np.ascontiguousarray(z) for z in (w, *zsd))
         over_bins(_step, len(w), bins_first(x), *inputs, part, *own)
     return new, _numbers(out, X), result(sizes.sum(1), X.shape[:-3])
+
+
+def frame_sizes(Z: Tensor) -> Tensor:
+    """Kernel of `ops.splitting.frame_sizes`."""
+    out = torch.empty((*Z.shape[:-2], 1, Z.shape[-1]), dtype=Z.real.dtype)
+    for z, to in zip(flat(Z, 3), flat(out, 3)):
+        to[:, 0] = _sizes(np.ascontiguousarray(z))
+    return out
+
+
+def _sizes(Z: np.ndarray) -> np.ndarray:
+    """n f t -> n t."""
+    (N, _, T), edges = Z.shape, slices(Z.shape[1])
+    sums = np.empty((len(edges) - 1, N, room(T)))
+    in_threads(lambda some, first: _squares(Z, sums[first:], some), edges)
+    return cast(np.ndarray, np.sqrt(sums.sum(0))[:, :T])
 
 
 def _matrices(X: Tensor, D: Tensor) -> np.ndarray:
