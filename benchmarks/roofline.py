@@ -117,6 +117,11 @@ def _ip1(s: Size) -> float:
     return s.N * s.F * (16 / 3 * s.M**3 + 16 * s.M**2)
 
 
+def _prox(s: Size) -> float:
+    """Two sweeps over pairs of columns, 16 M for an angle and 40 M for a turn; U h V^H: 12 M^3."""
+    return s.F * (56 * s.M**2 * (s.M - 1) + 12 * s.M**3)
+
+
 def _joint(s: Size) -> float:
     """Y: 2 N M; q, neg, pos: 4 M; heard: 4 N M; r and both products: 6 K N."""
     return s.C * (6 * s.N * s.M + 4 * s.M + 6 * s.N * s.K)
@@ -152,6 +157,7 @@ KERNELS: dict[str, Kernel] = {
         lambda m: (m.X(), m.W(), m.D(), m.D(), m.D(), m.number(1.0)), lambda s: (16 * s.M + 17) * s.N * s.C
     ),
     "frame_sizes": Kernel(lambda m: (m.D()[0],), lambda s: 4 * s.N * s.C),
+    "log_det_prox": Kernel(lambda m: (m.W().to(m.torch.complex128), m.number(1.0)), _prox),
     "bases_ratio": Kernel(lambda m: (m.v(m.s.N), *m.factors(), m.gauss), _factor, "MK"),
     "gains_ratio": Kernel(lambda m: (m.v(m.s.N), *m.factors(), m.gauss), _factor, "MK"),
     "factors_moved": Kernel(

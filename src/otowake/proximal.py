@@ -27,8 +27,8 @@ from torch import Tensor
 
 from otowake.core.errors import OtowakeError
 from otowake.core.types import Cost, Covariance, Demixer, Images, Live, Mixture, Spec
-from otowake.linalg.safe import divide, rooted, tiny
-from otowake.ops import abs2, demixed, dual_ahead, dual_pull, dual_step, norm
+from otowake.linalg.safe import divide, rooted
+from otowake.ops import abs2, demixed, dual_ahead, dual_pull, dual_step, frame_sizes, log_det_prox, norm
 from otowake.source.shrink import Group, Priced, Shrinks
 from otowake.spatial.determined import Determined, DeterminedState
 from otowake.spatial.projection import projected_images
@@ -120,7 +120,7 @@ class Admm:
         over = dual_ahead(X, W @ Q, D)
         new_Z = shrunk(over, 1 / self.rho)
         new_D, _, sizes = dual_step(X, W @ Q, over, new_Z, D, W.real.new_ones(1))
-        moved = abs2(new_Z - Z).sum((-4, -3, -2, -1))
+        moved = frame_sizes(new_Z - Z).square().sum((-4, -3, -2, -1))
         gap = rooted(divide(torch.stack([sizes[..., 0], moved], -1), sizes[..., 1:]), 0.5)
         return AdmmState(W, new_V, U + W - new_V, new_Z, new_D), gap
 
@@ -214,32 +214,9 @@ class Proximal:
         return self.images(X, s, (0,))[..., 0, :, :]
 
 
-class _TowardLogDet(torch.autograd.Function):
-    """W -> U h(s) V^H with h = (s + sqrt(s^2 + 4 a)) / 2.
-
-    The derivative by hand: that of an SVD divides by differences of singular values, which are all equal at the start.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, W: Demixer, a: float) -> Demixer:
-        U, s, Vh = torch.linalg.svd(W)
-        root = torch.sqrt(s**2 + 4 * a)
-        ctx.save_for_backward(U, s, Vh, root)
-        return (U * ((s + root) / 2).unsqueeze(-2)) @ Vh
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        U, s, Vh, root = ctx.saved_tensors
-        G = U.mH @ grads[0] @ Vh.mH
-        sums, roots = (x.unsqueeze(-1) + x.unsqueeze(-2) for x in (s, root))
-        even = (G + G.mH) / 4 * (1 + sums / roots)
-        odd = (G - G.mH) / 4 * (1 + roots / sums.clamp_min(tiny(sums)))
-        return U @ (even + odd) @ Vh, None
-
-
 def toward_log_det(W: Demixer, a: float) -> Demixer:
     """The minimum over W' of |W' - W|^2 / 2 - a log|det W'|: W' - W = a W'^-H."""
-    return _TowardLogDet.apply(W, a)
+    return log_det_prox(W, W.real.new_full((1,), a))
 
 
 def whitening(C: Covariance, live: Live) -> Covariance:

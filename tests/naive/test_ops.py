@@ -215,6 +215,7 @@ ARGUMENTS: dict[str, Callable[[Problem], tuple[Tensor, ...]]] = {
     "joint_activations": _joint,
     "joint_shares": _levels,
     "joint_weight": _levels,
+    "log_det_prox": lambda p: (Maker(p).demixer(p.mics, p.mics), torch.tensor([0.7], dtype=torch.float64)),
     "modelled_covariance": _fused,
     "unit_rows": _unit_rows,
 }

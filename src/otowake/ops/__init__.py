@@ -7,6 +7,7 @@ from otowake.ops.factored import activations_change, bases_change, factored_acti
 from otowake.ops.full import full_halves, full_turned
 from otowake.ops.fused import demixed_step, modelled_covariance, unit_rows
 from otowake.ops.joint import joint_activations, joint_bases, joint_shares, joint_weight
+from otowake.ops.prox import log_det_prox
 from otowake.ops.ratio import bases_ratio, factor_ratio, factors_moved, gains_ratio, raised, slope_weight
 from otowake.ops.registry import OPS, Op
 from otowake.ops.splitting import dual_ahead, dual_pull, dual_step, frame_sizes, norm
@@ -42,6 +43,7 @@ __all__ = [
     "joint_bases",
     "joint_shares",
     "joint_weight",
+    "log_det_prox",
     "modelled_covariance",
     "norm",
     "raised",
