@@ -22,7 +22,7 @@ _SWEEPS = 40
 
 @part
 def _angle(x, y, least, cos, sin, by, power):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """cos, sin + i by <- what makes columns x and y (rows 2 64) orthogonal, 1 and 0 where they are; how many are not."""
+    """cos, sin + i by <- what makes columns x and y (rows 2 64) orthogonal, 1, 0 where they are; how many are not."""
     for t in range(0, LANES, count(cos)):
         p, q, g, h = spread(0, cos), spread(0, cos), spread(0, cos), spread(0, cos)
         for i in range(len(x)):
