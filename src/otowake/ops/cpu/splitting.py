@@ -29,17 +29,24 @@ def _source(x, w, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 @part
 def _products(d, x, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """out += sum over some frames of d x^H; d: n 2 frames, x: m 2 frames, out: n m 2, all double."""
-    none = spread(0, x)
+    none, last = spread(0, x), len(x) - 1
     for n in range(len(d)):
         dr, di = d[n, 0], d[n, 1]
-        for m in range(len(x)):
-            xr, xi, a, b = x[m, 0], x[m, 1], none, none
+        for m in range(0, len(x), 2):
+            k = min(m + 1, last)
+            xr, xi, yr, yi = x[m, 0], x[m, 1], x[k, 0], x[k, 1]
+            a, b, c, e = none, none, none, none
             for t in range(0, len(dr), count(dr)):
-                p, q, r, s = get(dr, t), get(di, t), get(xr, t), get(xi, t)
+                p, q, r, s, u, v = get(dr, t), get(di, t), get(xr, t), get(xi, t), get(yr, t), get(yi, t)
                 a += p * r + q * s
                 b += q * r - p * s
+                c += p * u + q * v
+                e += q * u - p * v
             out[n, m, 0] += total(a)
             out[n, m, 1] += total(b)
+            if m < last:
+                out[n, k, 0] += total(c)
+                out[n, k, 1] += total(e)
 
 
 @kernel
