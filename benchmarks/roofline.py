@@ -151,10 +151,10 @@ KERNELS: dict[str, Kernel] = {
     "demixed_radius": Kernel(lambda m: (m.X(), m.spread(m.s.N)), lambda s: (8 * s.M + 4) * s.M * s.N * s.C),
     "ip1_sweep": Kernel(lambda m: (m.spread(m.s.N), m.W()), _ip1),
     "iss1_sweep": Kernel(lambda m: (m.X(), m.W(), m.v(m.s.N)), lambda s: (20 * s.N**2 + 8 * s.N * s.M) * s.C),
-    "dual_pull": Kernel(lambda m: (m.X(), m.D()), lambda s: 8 * s.N * s.M * s.C),
-    "dual_ahead": Kernel(lambda m: (m.X(), m.W(), m.D()), lambda s: (8 * s.M + 2) * s.N * s.C),
+    "dual_pull": Kernel(lambda m: (m.D()[0], m.D()), lambda s: 8 * s.N * s.M * s.C),
+    "dual_ahead": Kernel(lambda m: (m.D()[0], m.W(), m.D()), lambda s: (8 * s.M + 2) * s.N * s.C),
     "dual_step": Kernel(
-        lambda m: (m.X(), m.W(), m.D(), m.D(), m.D(), m.number(1.0)), lambda s: (16 * s.M + 17) * s.N * s.C
+        lambda m: (m.D()[0], m.W(), m.D(), m.D(), m.D(), m.number(1.0)), lambda s: (16 * s.M + 17) * s.N * s.C
     ),
     "frame_sizes": Kernel(lambda m: (m.D()[0],), lambda s: 4 * s.N * s.C),
     "log_det_prox": Kernel(lambda m: (m.W().to(m.torch.complex128), m.number(1.0)), _prox),

@@ -1,6 +1,6 @@
 """Plug-and-play demixing: any penalty, mask or denoiser as the source model, by splitting the problem in two.
 
-Model    y_ft = W_f x_ft of the whitened mixture X <- Q X, Q = (X X^H)^(-1/2), bin by bin: all singular values are 1
+Model    y_ft = W_f x_ft of the whitened mixture X <- (X X^H)^(-1/2) X, bin by bin: all singular values of X are 1
 Cost     sum_q P_q(Y) - sum_f log|det W_f|;  masks belong to no cost: what is told of them is how far they are from rest
 Prox     of -a log|det W|: singular values s <- (s + sqrt(s^2 + 4 a)) / 2;  shrink_q: of P_q, or a mask
 Pds      W~ <- prox_a( W - a sum_q D_q X^H ),  Z_q = D_q + (2 W~ - W) X,  D~_q <- Z_q - shrink_q(Z_q),  1 / a penalties
@@ -84,13 +84,13 @@ class Pds:
     def begin(self, W: Demixer, Y: Spec, penalties: int) -> PdsState:
         return PdsState(W, torch.zeros_like(_each(Y, penalties)))
 
-    def step(self, X: Mixture, Q: Covariance, p: PdsState, shrunk: Shrunk) -> tuple[PdsState, Tensor]:
+    def step(self, X: Mixture, p: PdsState, shrunk: Shrunk) -> tuple[PdsState, Tensor]:
         W, D = p
         a, relax = 1 / D.shape[-4], W.real.new_full((1,), self.relax)
-        near = toward_log_det(W - a * dual_pull(X, D) @ Q.mH, a)
-        Z = dual_ahead(X, (2 * near - W) @ Q, D)
-        D, pull, sizes = dual_step(X, near @ Q, Z, shrunk(Z, 1.0), D, relax)
-        primal = _ratio((W - near) / a + pull @ Q.mH, near / a)
+        near = toward_log_det(W - a * dual_pull(X, D), a)
+        Z = dual_ahead(X, 2 * near - W, D)
+        D, pull, sizes = dual_step(X, near, Z, shrunk(Z, 1.0), D, relax)
+        primal = _ratio((W - near) / a + pull, near / a)
         gap = torch.stack([primal, divide(*sizes.unbind(-1))], -1)
         return PdsState(W + self.relax * (near - W), D), rooted(gap, 0.5)
 
@@ -113,13 +113,13 @@ class Admm:
         Z = _each(Y, penalties)
         return AdmmState(W, W, torch.zeros_like(W), Z.clone(), torch.zeros_like(Z))
 
-    def step(self, X: Mixture, Q: Covariance, p: AdmmState, shrunk: Shrunk) -> tuple[AdmmState, Tensor]:
+    def step(self, X: Mixture, p: AdmmState, shrunk: Shrunk) -> tuple[AdmmState, Tensor]:
         _, V, U, Z, D = p
-        W = (V - U + dual_pull(X, Z - D) @ Q.mH) / (1 + Z.shape[-4])
+        W = (V - U + dual_pull(X, Z - D)) / (1 + Z.shape[-4])
         new_V = toward_log_det(W + U, 1 / self.rho)
-        over = dual_ahead(X, W @ Q, D)
+        over = dual_ahead(X, W, D)
         new_Z = shrunk(over, 1 / self.rho)
-        new_D, _, sizes = dual_step(X, W @ Q, over, new_Z, D, W.real.new_ones(1))
+        new_D, _, sizes = dual_step(X, W, over, new_Z, D, W.real.new_ones(1))
         moved = frame_sizes(new_Z - Z).square().sum((-4, -3, -2, -1))
         gap = rooted(divide(torch.stack([sizes[..., 0], moved], -1), sizes[..., 1:]), 0.5)
         return AdmmState(W, new_V, U + W - new_V, new_Z, new_D), gap
@@ -172,7 +172,7 @@ class Proximal:
             found = Determined().begun(self.first(X, seed)).W @ torch.linalg.inv_ex(Q).inverse
             found = found / norm(found, (-1,)).unsqueeze(-1)
             W = torch.where(live[..., None, None], found, W)
-        Y = demixed(X, W @ _only(Q, live))
+        Y = demixed(_white(X, Q, live), W)
         p = self.splitting.begin(W, Y, len(self.shrinks))
         return ProximalState(p, Q, live, self._prices(Y, live), C.real.new_ones((*X.shape[:-3], 2)))
 
@@ -191,7 +191,7 @@ class Proximal:
             each = [one.shrink(z, size[..., None, None, None], level) for one, z, size in parts]
             return torch.stack(each, -4) if len(each) > 1 else each[0].unsqueeze(-4)
 
-        p, gap = self.splitting.step(X, _only(s.Q, s.live), s.p, shrunk)
+        p, gap = self.splitting.step(_white(X, s.Q, s.live), s.p, shrunk)
         eye = torch.eye(X.shape[-3], dtype=s.Q.dtype, device=X.device)
         return s._replace(p=p._replace(W=torch.where(s.live[..., None, None], p.W, eye)), gap=gap.to(s.gap.dtype))
 
@@ -199,7 +199,7 @@ class Proximal:
         priced = [shrink for shrink in self.shrinks if isinstance(shrink, Priced)]
         if len(priced) < len(self.shrinks):
             return s.gap.amax(-1)
-        Y = demixed(X, s.p.W @ _only(s.Q, s.live))
+        Y = demixed(_white(X, s.Q, s.live), s.p.W)
         cost = -torch.linalg.slogdet(s.p.W).logabsdet.sum(-1)
         for shrink, price in zip(priced, s.price.unbind(-1), strict=True):
             cost = cost + price * shrink.cost(Y)
@@ -226,9 +226,9 @@ def whitening(C: Covariance, live: Live) -> Covariance:
     return (E * torch.rsqrt(values).unsqueeze(-2)) @ E.mH
 
 
-def _only(Q: Covariance, live: Live) -> Covariance:
-    """Nothing in bins that are not live."""
-    return Q * live[..., None, None]
+def _white(X: Mixture, Q: Covariance, live: Live) -> Mixture:
+    """Q X, and nothing in bins that are not live."""
+    return demixed(X, Q * live[..., None, None])
 
 
 def _each(Y: Spec, penalties: int) -> Duals:

@@ -1,6 +1,7 @@
 """Kernels of `ops.splitting`: a bin's sources are formed where they are used and are never in memory as wholes.
 
-Pulls are multiplied and summed in double precision whatever the data's: they become W.
+X lies as demixing leaves it, bins behind microphones.  Pulls are multiplied and summed in double precision whatever the
+data's: they become W.
 """
 
 from typing import cast
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from otowake.ops.cpu.arrays import bins_first, flat, result
+from otowake.ops.cpu.arrays import flat, result
 from otowake.ops.cpu.compile import kernel, part
 from otowake.ops.cpu.threads import in_threads, over_bins, slices
 from otowake.ops.cpu.vectors import FRAMES, apart, at, count, fine, get, put, room, set, spread, total
@@ -52,13 +53,13 @@ def _products(d, x, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN20
 @kernel
 def _pull(X, D, out, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """out: f n m 2."""
-    (_, M, T), (Q, N) = X.shape, D.shape[:2]
+    (M, _, T), (Q, N) = X.shape, D.shape[:2]
     width = room(min(T, FRAMES))
     x, d = np.empty((M, 2, width)), np.empty((N, 2, width))
     for f in range(lo, hi):
         out[f] = 0
         for first in range(0, T, width):
-            apart(X[f], first, x)
+            apart(X[:, f], first, x)
             for n in range(N):
                 for t in range(0, width, count(x)):
                     re, im = fine(D[0, n, f], first + t)
@@ -73,11 +74,11 @@ def _pull(X, D, out, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
 
 @kernel
 def _ahead(X, W, D, Z, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    (_, M, T), (Q, N) = X.shape, D.shape[:2]
+    (M, _, T), (Q, N) = X.shape, D.shape[:2]
     x = np.empty((M, 2, room(min(T, FRAMES))), X.real.dtype)
     for f in range(lo, hi):
         for first in range(0, T, x.shape[2]):
-            apart(X[f], first, x)
+            apart(X[:, f], first, x)
             for n in range(N):
                 for t in range(0, x.shape[2], count(x)):
                     re, im = _source(x, W[f, n], t)
@@ -89,14 +90,14 @@ def _ahead(X, W, D, Z, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001,
 @kernel
 def _step(X, W, Z, S, D, relax, to, out, sizes, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """to: D after the step, out: f n m 2, sizes: f 2."""
-    (_, M, T), (Q, N), none = X.shape, D.shape[:2], spread(0, relax)
+    (M, _, T), (Q, N), none = X.shape, D.shape[:2], spread(0, relax)
     width = room(min(T, FRAMES))
     y, x, d = np.empty((M, 2, width), relax.dtype), np.empty((M, 2, width)), np.empty((N, 2, width))
     for f in range(lo, hi):
         out[f], sizes[f] = 0, 0
         for first in range(0, T, width):
-            apart(X[f], first, y)
-            apart(X[f], first, x)
+            apart(X[:, f], first, y)
+            apart(X[:, f], first, x)
             for n in range(N):
                 away, own = none, none
                 for t in range(0, width, count(y)):
@@ -135,7 +136,7 @@ def dual_pull(X: Tensor, D: Tensor) -> Tensor:
     """Kernel of `ops.splitting.dual_pull`."""
     out = _matrices(X, D)
     for x, d, to in zip(flat(X, 3), flat(D, 4), out):
-        over_bins(_pull, len(to), bins_first(x), np.ascontiguousarray(d), to)
+        over_bins(_pull, len(to), np.ascontiguousarray(x), np.ascontiguousarray(d), to)
     return _numbers(out, X)
 
 
@@ -143,7 +144,7 @@ def dual_ahead(X: Tensor, W: Tensor, D: Tensor) -> Tensor:
     """Kernel of `ops.splitting.dual_ahead`."""
     Z = torch.empty(D.shape, dtype=D.dtype)
     for x, w, d, to in zip(flat(X, 3), flat(W.to(X.dtype), 3), flat(D, 4), flat(Z, 4)):
-        over_bins(_ahead, len(w), bins_first(x), np.ascontiguousarray(w), np.ascontiguousarray(d), to)
+        over_bins(_ahead, len(w), np.ascontiguousarray(x), np.ascontiguousarray(w), np.ascontiguousarray(d), to)
     return Z
 
 
@@ -154,7 +155,7 @@ def dual_step(X: Tensor, W: Tensor, Z: Tensor, S: Tensor, D: Tensor, relax: Tens
     duals = zip(*(flat(d, 4) for d in (Z, S, D)))
     for x, w, zsd, *own in zip(flat(X, 3), flat(W.to(X.dtype), 3), duals, flat(new, 4), out, sizes):
         inputs = (np.ascontiguousarray(z) for z in (w, *zsd))
-        over_bins(_step, len(w), bins_first(x), *inputs, part, *own)
+        over_bins(_step, len(w), np.ascontiguousarray(x), *inputs, part, *own)
     return new, _numbers(out, X), result(sizes.sum(1), X.shape[:-3])
 
 
