@@ -46,10 +46,21 @@ def _products(y, z, w):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     yr, yi, zr, zi = y[0], y[1], z[0], z[1]
     for t in range(0, len(w), count(w)):
         p, q, r, s, u = get(yr, t), get(yi, t), get(zr, t), get(zi, t), get(w, t)
-        a += u * (p * r + q * s)
-        b += u * (q * r - p * s)
-        d += u * (r * r + s * s)
+        g, h = u * r, u * s
+        a += p * g + q * h
+        b += q * g - p * h
+        d += r * g + s * h
     return total(a), total(b), total(d)
+
+
+@part
+def _power(z, w):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Sum of w |z|^2."""
+    d, zr, zi = spread(0, w), z[0], z[1]
+    for t in range(0, len(w), count(w)):
+        r, s = get(zr, t), get(zi, t)
+        d += get(w, t) * (r * r + s * s)
+    return total(d)
 
 
 @part
@@ -79,13 +90,12 @@ def _iss1(X, W, phi, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
                     set(fine(some, t), own, t)
         for k in range(N):
             for n in range(N):
-                a, b, d = _products(y[n], y[k], w[n])
-                if not d > 0.0:
-                    v[n] = 0.0
-                elif n == k:
-                    v[n] = 1.0 - 1.0 / np.sqrt(d / T)
+                if n == k:
+                    d = _power(y[k], w[k])
+                    v[k] = 1.0 - 1.0 / np.sqrt(d / T) if d > 0.0 else 0.0
                 else:
-                    v[n] = complex(a / d, b / d)
+                    a, b, d = _products(y[n], y[k], w[n])
+                    v[n] = complex(a / d, b / d) if d > 0.0 else 0.0
             for m in range(M):
                 row[m] = W[f, k, m]
             for n in range(N):
