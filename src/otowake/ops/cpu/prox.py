@@ -68,12 +68,12 @@ def _grown(x, a, none, more):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
         s = 0.0
         for i in range(len(x)):
             s += x[i, 0, t] * x[i, 0, t] + x[i, 1, t] * x[i, 1, t]
-        more[t] = (1 + np.sqrt(1 + 4 * a / s)) / 2 if s > none else np.nan
+        more[t] = (1 + np.sqrt(1 + 4 * a / s)) / 2 if none < s < 1 / none else np.nan
 
 
 @kernel
 def _prox(W, a, least, none, out, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """W, out: f m m.  A singular W gives no numbers."""
+    """W, out: f m m.  A singular W gives no numbers, nor does one whose lengths have no fourth power."""
     M = W.shape[1]
     Z, rows = np.empty((M, 2 * M, 2, LANES)), np.empty((4, LANES))
     cos, sin, by, power = rows[0], rows[1], rows[2], rows[3]
@@ -109,7 +109,7 @@ def _prox(W, a, least, none, out, lo, hi):  # type: ignore[no-untyped-def]  # no
 
 
 def log_det_prox(W: Tensor, a: Tensor) -> Tensor:
-    """Kernel of `ops.prox.log_det_prox`; of singular matrices its definition."""
+    """Kernel of `ops.prox.log_det_prox`; its definition where that gives no numbers."""
     M, none = W.shape[-1], tiny(torch.empty((), dtype=torch.float64)) ** 0.5
     ws = np.ascontiguousarray(flat(W.to(torch.complex128), 3)).reshape(-1, M, M)
     out = np.empty_like(ws)
