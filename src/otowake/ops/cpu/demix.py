@@ -46,15 +46,22 @@ def _demix(X, W, Y, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
 
 
 @part
+def source(x, w, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """w x from frame t on; x: m 2 frames."""
+    re, im = spread(0, x), spread(0, x)
+    for m in range(len(w)):
+        a, b, xr, xi = w[m].real, w[m].imag, get(x[m, 0], t), get(x[m, 1], t)
+        re += a * xr - b * xi
+        im += a * xi + b * xr
+    return re, im
+
+
+@part
 def radius(x, W, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Sum of |W x|^2 over the rows of W, from frame t on; x: m 2 frames."""
     y = spread(0, x)
     for i in range(W.shape[0]):
-        re, im = spread(0, x), spread(0, x)
-        for m in range(W.shape[1]):
-            a, b, xr, xi = W[i, m].real, W[i, m].imag, get(x[m, 0], t), get(x[m, 1], t)
-            re += a * xr - b * xi
-            im += a * xi + b * xr
+        re, im = source(x, W[i], t)
         y += re * re + im * im
     return y
 

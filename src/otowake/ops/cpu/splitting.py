@@ -12,19 +12,9 @@ from torch import Tensor
 
 from otowake.ops.cpu.arrays import flat, result
 from otowake.ops.cpu.compile import kernel, part
+from otowake.ops.cpu.demix import source
 from otowake.ops.cpu.threads import in_threads, over_bins, slices
 from otowake.ops.cpu.vectors import FRAMES, apart, at, count, fine, get, put, room, set, spread, total
-
-
-@part
-def _source(x, w, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """w x from frame t on; x: m 2 frames."""
-    re, im = spread(0, x), spread(0, x)
-    for m in range(len(w)):
-        a, b, xr, xi = w[m].real, w[m].imag, get(x[m, 0], t), get(x[m, 1], t)
-        re += a * xr - b * xi
-        im += a * xi + b * xr
-    return re, im
 
 
 @part
@@ -81,7 +71,7 @@ def _ahead(X, W, D, Z, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001,
             apart(X[:, f], first, x)
             for n in range(N):
                 for t in range(0, x.shape[2], count(x)):
-                    re, im = _source(x, W[f, n], t)
+                    re, im = source(x, W[f, n], t)
                     for q in range(Q):
                         a, b = at(D[q, n, f], first + t)
                         put((re + a, im + b), Z[q, n, f], first + t)
@@ -101,7 +91,7 @@ def _step(X, W, Z, S, D, relax, to, out, sizes, lo, hi):  # type: ignore[no-unty
             for n in range(N):
                 away, own = none, none
                 for t in range(0, width, count(y)):
-                    re, im = _source(y, W[f, n], t)
+                    re, im = source(y, W[f, n], t)
                     own += re * re + im * im
                     g, h = none, none
                     for q in range(Q):

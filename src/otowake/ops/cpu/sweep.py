@@ -6,6 +6,7 @@ from torch import Tensor
 from otowake.linalg.safe import loading
 from otowake.ops.cpu.arrays import bins_first, flat, result
 from otowake.ops.cpu.compile import kernel, part
+from otowake.ops.cpu.demix import source
 from otowake.ops.cpu.lanes import run
 from otowake.ops.cpu.threads import over_bins
 from otowake.ops.cpu.vectors import apart, count, fine, get, room, set, spread, total
@@ -24,19 +25,6 @@ def sweep(V: np.ndarray, W: np.ndarray, load: float) -> None:
     """W: f n m <- its rows in turn, V: f n m m."""
     bins = len(W)
     over_bins(run, bins, *ip1_steps(W.shape[-1]), V.reshape(bins, -1), W.reshape(bins, -1), load)
-
-
-@part
-def _demixed(x, w, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """y (2 frames) <- w x, x: m 2 frames."""
-    for t in range(0, x.shape[2], count(x)):
-        re, im = spread(0, x), spread(0, x)
-        for m in range(len(w)):
-            a, b, xr, xi = w[m].real, w[m].imag, get(x[m, 0], t), get(x[m, 1], t)
-            re += a * xr - b * xi
-            im += a * xi + b * xr
-        set(re, y[0], t)
-        set(im, y[1], t)
 
 
 @part
@@ -83,7 +71,10 @@ def _iss1(X, W, phi, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
     for f in range(lo, hi):
         apart(X[f], 0, x)
         for n in range(N):
-            _demixed(x, W[f, n], y[n])
+            for t in range(0, x.shape[2], count(x)):
+                re, im = source(x, W[f, n], t)
+                set(re, y[n, 0], t)
+                set(im, y[n, 1], t)
             if wide or f == lo:
                 some, own = phi[n, f if wide else 0], w[n]
                 for t in range(0, len(own), count(own)):
