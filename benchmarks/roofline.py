@@ -61,6 +61,9 @@ class Maker:
     def X(self) -> Any:
         return self.normal(self.s.F, self.s.M, self.s.T).movedim(0, 1)
 
+    def D(self) -> Any:
+        return self.normal(1, self.s.N, self.s.F, self.s.T)
+
     def v(self, rows: int) -> Any:
         return self.positive(rows, self.s.F, self.s.T)
 
@@ -114,6 +117,11 @@ def _ip1(s: Size) -> float:
     return s.N * s.F * (16 / 3 * s.M**3 + 16 * s.M**2)
 
 
+def _prox(s: Size) -> float:
+    """Two sweeps over pairs of columns, 16 M for an angle and 40 M for a turn; U h V^H: 12 M^3."""
+    return s.F * (56 * s.M**2 * (s.M - 1) + 12 * s.M**3)
+
+
 def _joint(s: Size) -> float:
     """Y: 2 N M; q, neg, pos: 4 M; heard: 4 N M; r and both products: 6 K N."""
     return s.C * (6 * s.N * s.M + 4 * s.M + 6 * s.N * s.K)
@@ -143,6 +151,13 @@ KERNELS: dict[str, Kernel] = {
     "demixed_radius": Kernel(lambda m: (m.X(), m.spread(m.s.N)), lambda s: (8 * s.M + 4) * s.M * s.N * s.C),
     "ip1_sweep": Kernel(lambda m: (m.spread(m.s.N), m.W()), _ip1),
     "iss1_sweep": Kernel(lambda m: (m.X(), m.W(), m.v(m.s.N)), lambda s: (20 * s.N**2 + 8 * s.N * s.M) * s.C),
+    "dual_pull": Kernel(lambda m: (m.D()[0], m.D()), lambda s: 8 * s.N * s.M * s.C),
+    "dual_ahead": Kernel(lambda m: (m.D()[0], m.W(), m.D()), lambda s: (8 * s.M + 2) * s.N * s.C),
+    "dual_step": Kernel(
+        lambda m: (m.D()[0], m.W(), m.D(), m.D(), m.D(), m.number(1.0)), lambda s: (16 * s.M + 17) * s.N * s.C
+    ),
+    "frame_sizes": Kernel(lambda m: (m.D()[0],), lambda s: 4 * s.N * s.C),
+    "log_det_prox": Kernel(lambda m: (m.W().to(m.torch.complex128), m.number(1.0)), _prox),
     "bases_ratio": Kernel(lambda m: (m.v(m.s.N), *m.factors(), m.gauss), _factor, "MK"),
     "gains_ratio": Kernel(lambda m: (m.v(m.s.N), *m.factors(), m.gauss), _factor, "MK"),
     "factors_moved": Kernel(

@@ -27,9 +27,9 @@ from torch import Tensor
 
 from otowake.core.errors import OtowakeError
 from otowake.core.types import Cost, Covariance, Demixer, Images, Live, Mixture, Spec
-from otowake.linalg.safe import divide, tiny
-from otowake.ops import demixed
-from otowake.source.shrink import Group, Priced, Shrinks, norm
+from otowake.linalg.safe import divide, rooted
+from otowake.ops import abs2, demixed, dual_ahead, dual_pull, dual_step, frame_sizes, log_det_prox, norm
+from otowake.source.shrink import Group, Priced, Shrinks
 from otowake.spatial.determined import Determined, DeterminedState
 from otowake.spatial.projection import projected_images
 from otowake.spatial.rank import covariance, full_rank_bins
@@ -86,16 +86,13 @@ class Pds:
 
     def step(self, X: Mixture, p: PdsState, shrunk: Shrunk) -> tuple[PdsState, Tensor]:
         W, D = p
-        a = 1 / D.shape[-4]
-        near = toward_log_det(W - a * _adjoint(D.sum(-4), X), a)
-        Y = demixed(X, near).unsqueeze(-4)
-        ahead = Y - demixed(X, W).unsqueeze(-4)
-        over = D + Y + ahead
-        change = over - shrunk(over, 1.0) - D
-        del over
-        primal = (W - near) / a + _adjoint(change.sum(-4), X)
-        gap = torch.stack([_ratio(primal, near / a, 3), _ratio(ahead - change, Y, 4)], -1)
-        return PdsState(W + self.relax * (near - W), D + self.relax * change), gap
+        a, relax = 1 / D.shape[-4], W.real.new_full((1,), self.relax)
+        near = toward_log_det(W - a * dual_pull(X, D), a)
+        Z = dual_ahead(X, 2 * near - W, D)
+        D, pull, sizes = dual_step(X, near, Z, shrunk(Z, 1.0), D, relax)
+        primal = _ratio((W - near) / a + pull, near / a)
+        gap = torch.stack([primal, divide(*sizes.unbind(-1))], -1)
+        return PdsState(W + self.relax * (near - W), D), rooted(gap, 0.5)
 
 
 @dataclass(frozen=True)
@@ -118,14 +115,14 @@ class Admm:
 
     def step(self, X: Mixture, p: AdmmState, shrunk: Shrunk) -> tuple[AdmmState, Tensor]:
         _, V, U, Z, D = p
-        W = (V - U + _adjoint((Z - D).sum(-4), X)) / (1 + Z.shape[-4])
-        Y = demixed(X, W).unsqueeze(-4)
+        W = (V - U + dual_pull(X, Z - D)) / (1 + Z.shape[-4])
         new_V = toward_log_det(W + U, 1 / self.rho)
-        over = Y + D
+        over = dual_ahead(X, W, D)
         new_Z = shrunk(over, 1 / self.rho)
-        apart, moved = Y - new_Z, new_Z - Z
-        gap = torch.stack([_ratio(apart, Y, 4), _ratio(moved, Y, 4)], -1)
-        return AdmmState(W, new_V, U + W - new_V, new_Z, D + apart), gap
+        new_D, _, sizes = dual_step(X, W, over, new_Z, D, W.real.new_ones(1))
+        moved = frame_sizes(new_Z - Z).square().sum((-4, -3, -2, -1))
+        gap = rooted(divide(torch.stack([sizes[..., 0], moved], -1), sizes[..., 1:]), 0.5)
+        return AdmmState(W, new_V, U + W - new_V, new_Z, new_D), gap
 
 
 Splitting = Pds | Admm
@@ -217,32 +214,9 @@ class Proximal:
         return self.images(X, s, (0,))[..., 0, :, :]
 
 
-class _TowardLogDet(torch.autograd.Function):
-    """W -> U h(s) V^H with h = (s + sqrt(s^2 + 4 a)) / 2.
-
-    The derivative by hand: that of an SVD divides by differences of singular values, which are all equal at the start.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, W: Demixer, a: float) -> Demixer:
-        U, s, Vh = torch.linalg.svd(W)
-        root = torch.sqrt(s**2 + 4 * a)
-        ctx.save_for_backward(U, s, Vh, root)
-        return (U * ((s + root) / 2).unsqueeze(-2)) @ Vh
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        U, s, Vh, root = ctx.saved_tensors
-        G = U.mH @ grads[0] @ Vh.mH
-        sums, roots = (x.unsqueeze(-1) + x.unsqueeze(-2) for x in (s, root))
-        even = (G + G.mH) / 4 * (1 + sums / roots)
-        odd = (G - G.mH) / 4 * (1 + roots / sums.clamp_min(tiny(sums)))
-        return U @ (even + odd) @ Vh, None
-
-
 def toward_log_det(W: Demixer, a: float) -> Demixer:
     """The minimum over W' of |W' - W|^2 / 2 - a log|det W'|: W' - W = a W'^-H."""
-    return _TowardLogDet.apply(W, a)
+    return log_det_prox(W, W.real.new_full((1,), a))
 
 
 def whitening(C: Covariance, live: Live) -> Covariance:
@@ -257,16 +231,11 @@ def _white(X: Mixture, Q: Covariance, live: Live) -> Mixture:
     return demixed(X, Q * live[..., None, None])
 
 
-def _adjoint(D: Spec, X: Mixture) -> Demixer:
-    """D X^H, bin by bin."""
-    return torch.einsum("...nft,...mft->...fnm", D, X.conj())
-
-
 def _each(Y: Spec, penalties: int) -> Duals:
     return Y.unsqueeze(-4).expand(*Y.shape[:-3], penalties, *Y.shape[-3:])
 
 
-def _ratio(a: Tensor, b: Tensor, inner: int) -> Float[Tensor, "*b"]:
-    """|a| / |b| over the last `inner` axes."""
-    size_a, size_b = (norm(x, tuple(range(-inner, 0))) for x in (a, b))
-    return size_a / size_b.clamp_min(tiny(size_b))
+def _ratio(a: Demixer, b: Demixer) -> Float[Tensor, "*b"]:
+    """|a|^2 / |b|^2 of all bins."""
+    size_a, size_b = (abs2(x).sum((-3, -2, -1)) for x in (a, b))
+    return divide(size_a, size_b)

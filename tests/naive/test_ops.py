@@ -76,6 +76,12 @@ def _demix(p: Problem) -> tuple[Tensor, ...]:
     return make.normal(p.mics, p.bins, p.frames), make.demixer(p.sources, p.mics)
 
 
+def _duals(p: Problem, count: int) -> list[Tensor]:
+    """Of two penalties, or one."""
+    make = Maker(p)
+    return [make.normal(2 if p.wide else 1, p.sources, p.bins, p.frames) for _ in range(count)]
+
+
 def _spectra(p: Problem) -> tuple[Tensor, ...]:
     return (Maker(p).normal(p.sources, p.frames, p.bins).mT,)
 
@@ -190,6 +196,9 @@ ARGUMENTS: dict[str, Callable[[Problem], tuple[Tensor, ...]]] = {
     "demixed_step": _demixed_step,
     "ip1_sweep": _ip1,
     "iss1_sweep": _iss1,
+    "dual_ahead": lambda p: (*_demix(p), *_duals(p, 1)),
+    "dual_pull": lambda p: (_demix(p)[0], *_duals(p, 1)),
+    "dual_step": lambda p: (*_demix(p), *_duals(p, 3), torch.tensor([0.9], dtype=torch.float64)),
     "factor_ratio": _factor,
     "bases_ratio": _ratio,
     "gains_ratio": _ratio,
@@ -200,12 +209,14 @@ ARGUMENTS: dict[str, Callable[[Problem], tuple[Tensor, ...]]] = {
     "factored_activations": _factored,
     "bases_change": _change,
     "activations_change": _change,
+    "frame_sizes": lambda p: (Maker(p).normal(p.sources, p.bins, p.frames),),
     "full_halves": _full,
     "full_turned": _full,
     "joint_bases": _joint,
     "joint_activations": _joint,
     "joint_shares": _levels,
     "joint_weight": _levels,
+    "log_det_prox": lambda p: (Maker(p).demixer(p.mics, p.mics), torch.tensor([0.7], dtype=torch.float64)),
     "modelled_covariance": _fused,
     "unit_rows": _unit_rows,
 }

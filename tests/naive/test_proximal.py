@@ -115,6 +115,28 @@ def test_the_prox_of_log_det_is_stationary():
         torch.testing.assert_close(new - W, a * torch.linalg.inv(new).mH, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_the_prox_of_log_det_of_matrices_that_are_nearly_singular_or_are(n):
+    """(W' - W) W'^H = a I wherever W' is, and its singular values are those that they should be."""
+    W = normal(generator(13), 140, n, n)
+    W[1, :, -1] = W[1, :, 0] * (1 + 1e-13)
+    W[2] *= 1e-9
+    W[3, 0] *= 1e-12
+    W[4] = torch.eye(n)
+    single, zero, great, small = W.clone(), W.clone(), W.clone(), W.clone()
+    single[5, :, -1], zero[6] = single[5, :, 0], 0
+    great[7], small[8] = great[7] * 1e120, small[8] * 1e-120
+    for V in (W, single, zero, small):
+        new = toward_log_det(V, 0.7)
+        eye = torch.eye(n, dtype=V.dtype).expand_as(V)
+        torch.testing.assert_close((new - V) @ new.mH, 0.7 * eye, rtol=0, atol=1e-12)
+    for V in (W, single, zero, great, small):
+        s = torch.linalg.svdvals(V)
+        torch.testing.assert_close(
+            torch.linalg.svdvals(toward_log_det(V, 0.7)), (s + (s**2 + 2.8).sqrt()) / 2, rtol=1e-12, atol=1e-12
+        )
+
+
 def test_the_prox_of_log_det_has_the_right_derivative_where_singular_values_are_equal():
     W = (torch.eye(2, dtype=torch.complex128) + 0 * normal(generator(5), 3, 2, 2)).requires_grad_()
     assert torch.autograd.gradcheck(lambda W: toward_log_det(W, 0.7), W)

@@ -7,8 +7,10 @@ from otowake.ops.factored import activations_change, bases_change, factored_acti
 from otowake.ops.full import full_halves, full_turned
 from otowake.ops.fused import demixed_step, modelled_covariance, unit_rows
 from otowake.ops.joint import joint_activations, joint_bases, joint_shares, joint_weight
+from otowake.ops.prox import log_det_prox
 from otowake.ops.ratio import bases_ratio, factor_ratio, factors_moved, gains_ratio, raised, slope_cost, slope_weight
 from otowake.ops.registry import OPS, Op
+from otowake.ops.splitting import dual_ahead, dual_pull, dual_step, frame_sizes, norm
 from otowake.ops.sweep import ip1_sweep, iss1_sweep
 
 __all__ = [
@@ -24,10 +26,14 @@ __all__ = [
     "demixed_power",
     "demixed_radius",
     "demixed_step",
+    "dual_ahead",
+    "dual_pull",
+    "dual_step",
     "factor_ratio",
     "factored_activations",
     "factored_bases",
     "factors_moved",
+    "frame_sizes",
     "full_halves",
     "full_turned",
     "gains_ratio",
@@ -37,7 +43,9 @@ __all__ = [
     "joint_bases",
     "joint_shares",
     "joint_weight",
+    "log_det_prox",
     "modelled_covariance",
+    "norm",
     "raised",
     "slope_cost",
     "slope_weight",

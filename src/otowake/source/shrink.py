@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Complex, Float
+from jaxtyping import Float
 
 from otowake.core.errors import OtowakeError
 from otowake.core.types import Cost, Gain, Spec
 from otowake.linalg.safe import divide, rooted
+from otowake.ops import frame_sizes, norm
 
 Step = Float[torch.Tensor, "*b 1 1 1"]
 
@@ -73,10 +74,10 @@ class Group(Weighted):
     """All bins of a source are loud in the same frames: independent vector analysis."""
 
     def shrink(self, Z: Spec, a: Step, level: Gain) -> Spec:
-        return Z * _kept(_frames(Z), a)
+        return Z * _kept(frame_sizes(Z), a)
 
     def cost(self, Z: Spec) -> Cost:
-        return _frames(Z).sum((-3, -2, -1))
+        return frame_sizes(Z).sum((-3, -2, -1))
 
 
 @dataclass(frozen=True)
@@ -101,18 +102,6 @@ def _kept(size: Float[torch.Tensor, "..."], a: Step) -> Float[torch.Tensor, "...
 def _bins(Z: Spec) -> Float[torch.Tensor, "*b n f t"]:
     """The size of every bin."""
     return norm(Z.unsqueeze(-1), (-1,))
-
-
-def _frames(Z: Spec) -> Float[torch.Tensor, "*b n 1 t"]:
-    """The size of every frame."""
-    return norm(Z, (-2,), keepdim=True)
-
-
-def norm(Z: Complex[torch.Tensor, "..."], axes: tuple[int, ...], keepdim: bool = False) -> Float[torch.Tensor, "..."]:
-    """sqrt(sum |z|^2) over some of the last axes, by real numbers: torch's norm of complex ones is ten times slower."""
-    parts = torch.view_as_real(Z.resolve_conj().resolve_neg())
-    size = torch.linalg.vector_norm(parts, dim=(*(axis - 1 for axis in axes), -1), keepdim=keepdim)
-    return size.squeeze(-1) if keepdim else size
 
 
 def _gram(Z: Spec) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 at(row, t), fine(row, t)      the numbers of a row from t on, 0 behind its end; `fine`: made double precision
 filled, finely_filled         the same, and 1 behind the end.  Of a complex row real and imaginary parts
-put(v, row, t)                row <- v from t on, as far as the row goes; a row may be coarser than v
+put(v, row, t)                row <- v from t on, as far as the row goes; of a complex row (re, im); it may be coarser
 get(row, t), set(v, row, t)   both in rows of whole vectors (`room`): nothing is asked; a row may be finer than v
 count(row)                    how many numbers a vector of its precision has
 """
@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from otowake.ops.cpu.compile import part
@@ -111,19 +112,25 @@ def finely_filled(typing, row, t):  # type: ignore[no-untyped-def]  # noqa: ANN0
 
 @intrinsic
 def put(typing, v, row, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """row <- v from t on, as far as the row goes; the row may be single where v is double."""
+    """row <- v from t on, as far as the row goes; (re, im) where it is complex; it may be coarser than v."""
 
     def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         v, kind, _ = signature.args
         x, row, t = args
-        many, size = ir.VectorType(context.get_value_type(kind.dtype), v.count), kind.dtype.bitwidth // 8
-        x = x if kind.dtype == v.dtype else builder.fptrunc(x, many)
+        one, times = (v.dtype, 2) if isinstance(v, types.UniTuple) else (v, 1)
+        if times == 2:
+            turns = [i + half * one.count for i in range(one.count) for half in (0, 1)]
+            order = ir.Constant(ir.VectorType(INDEX, len(turns)), turns)
+            x = builder.shuffle_vector(*cgutils.unpack_tuple(builder, x), order)
+        number = _real(kind.dtype)
+        many, size = ir.VectorType(context.get_value_type(number), times * one.count), number.bitwidth // 8
+        x = x if number == one.dtype else builder.fptrunc(x, many)
         left, place = _left(context, builder, kind, row, t), _place(context, builder, kind, row, t, many)
-        with builder.if_else(builder.icmp_signed(">=", left, left.type(v.count)), likely=True) as (there, behind):
+        with builder.if_else(builder.icmp_signed(">=", left, left.type(one.count)), likely=True) as (there, behind):
             with there:
                 builder.store(x, place, align=size)
             with behind:
-                mask = _mask(builder, left, v)
+                mask = _mask(builder, left, one, times)
                 name = f"llvm.masked.store.{suffix(many)}.p0"
                 store = llvm_function(builder, name, ir.VoidType(), many, many.as_pointer(), INDEX, mask.type)
                 builder.call(store, [x, place, INDEX(size), mask])

@@ -5,9 +5,12 @@ from torch import Tensor
 
 from otowake.linalg.safe import loading
 from otowake.ops.cpu.arrays import bins_first, flat, result
-from otowake.ops.cpu.compile import kernel
+from otowake.ops.cpu.compile import kernel, part
+from otowake.ops.cpu.demix import source
 from otowake.ops.cpu.lanes import run
+from otowake.ops.cpu.registers import apart, count, fine, get, room, set
 from otowake.ops.cpu.threads import over_bins
+from otowake.ops.cpu.vectors import spread, total
 from otowake.ops.projection import ip1_steps
 
 
@@ -25,51 +28,73 @@ def sweep(V: np.ndarray, W: np.ndarray, load: float) -> None:
     over_bins(run, bins, *ip1_steps(W.shape[-1]), V.reshape(bins, -1), W.reshape(bins, -1), load)
 
 
+@part
+def _products(y, z, w):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Sums of w y z^*, real and imaginary, and of w |z|^2; y, z: 2 frames."""
+    a, b, d = spread(0, w), spread(0, w), spread(0, w)
+    yr, yi, zr, zi = y[0], y[1], z[0], z[1]
+    for t in range(0, len(w), count(w)):
+        p, q, r, s, u = get(yr, t), get(yi, t), get(zr, t), get(zi, t), get(w, t)
+        g, h = u * r, u * s
+        a += p * g + q * h
+        b += q * g - p * h
+        d += r * g + s * h
+    return total(a), total(b), total(d)
+
+
+@part
+def _power(z, w):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Sum of w |z|^2."""
+    d, zr, zi = spread(0, w), z[0], z[1]
+    for t in range(0, len(w), count(w)):
+        r, s = get(zr, t), get(zi, t)
+        d += get(w, t) * (r * r + s * s)
+    return total(d)
+
+
+@part
+def _less(y, z, v):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """y <- y - v z."""
+    a, b = v.real, v.imag
+    yr, yi, zr, zi = y[0], y[1], z[0], z[1]
+    for t in range(0, len(yr), count(yr)):
+        p, q, r, s = get(yr, t), get(yi, t), get(zr, t), get(zi, t)
+        set(p - (a * r - b * s), yr, t)
+        set(q - (a * s + b * r), yi, t)
+
+
 @kernel
 def _iss1(X, W, phi, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    bins, N, M = W.shape
-    T, weights = X.shape[2], phi.shape[1]
-    re, im = np.empty((N, T)), np.empty((N, T))
-    v = np.empty(N, dtype=np.complex128)
-    row = np.empty(M, dtype=np.complex128)
+    _, N, M = W.shape
+    T, wide = X.shape[2], phi.shape[1] > 1
+    x, y, w = np.empty((M, 2, room(T))), np.empty((N, 2, room(T))), np.empty((N, room(T)))
+    v, row = np.empty(N, dtype=np.complex128), np.empty(M, dtype=np.complex128)
     for f in range(lo, hi):
-        fw = f if weights > 1 else 0
-        re[:], im[:] = 0.0, 0.0
+        apart(X[f], 0, x)
         for n in range(N):
-            for m in range(M):
-                wr, wi = W[f, n, m].real, W[f, n, m].imag
-                for t in range(T):
-                    re[n, t] += wr * X[f, m, t].real - wi * X[f, m, t].imag
-                    im[n, t] += wr * X[f, m, t].imag + wi * X[f, m, t].real
+            for t in range(0, x.shape[2], count(x)):
+                re, im = source(x, W[f, n], t)
+                set(re, y[n, 0], t)
+                set(im, y[n, 1], t)
+            if wide or f == lo:
+                some, own = phi[n, f if wide else 0], w[n]
+                for t in range(0, len(own), count(own)):
+                    set(fine(some, t), own, t)
         for k in range(N):
             for n in range(N):
-                a, b, d = 0.0, 0.0, 0.0
-                for t in range(T):
-                    w = phi[n, fw, t]
-                    a += w * (re[n, t] * re[k, t] + im[n, t] * im[k, t])
-                    b += w * (im[n, t] * re[k, t] - re[n, t] * im[k, t])
-                    d += w * (re[k, t] * re[k, t] + im[k, t] * im[k, t])
-                if not d > 0.0:
-                    v[n] = 0.0
-                elif n == k:
-                    v[n] = 1.0 - 1.0 / np.sqrt(d / T)
+                if n == k:
+                    d = _power(y[k], w[k])
+                    v[k] = 1.0 - 1.0 / np.sqrt(d / T) if d > 0.0 else 0.0
                 else:
-                    v[n] = complex(a / d, b / d)
+                    a, b, d = _products(y[n], y[k], w[n])
+                    v[n] = complex(a / d, b / d) if d > 0.0 else 0.0
             for m in range(M):
                 row[m] = W[f, k, m]
             for n in range(N):
                 j = (k + 1 + n) % N  # source k comes last: the others still need its old y
-                vr, vi = v[j].real, v[j].imag
                 for m in range(M):
                     W[f, j, m] -= v[j] * row[m]
-                if j == k:
-                    for t in range(T):
-                        re[k, t] *= 1.0 - vr
-                        im[k, t] *= 1.0 - vr
-                else:
-                    for t in range(T):
-                        re[j, t] -= vr * re[k, t] - vi * im[k, t]
-                        im[j, t] -= vr * im[k, t] + vi * re[k, t]
+                _less(y[j], y[k], v[j])
 
 
 def iss1_sweep(X: Tensor, W: Tensor, phi: Tensor) -> Tensor:
