@@ -105,4 +105,4 @@ def _compiler_errors() -> tuple[type[Exception], ...]:
         from numba.core.errors import NumbaError
     except ImportError:
         return (ImportError,)
-    return (ImportError, NumbaError)
+    return (ImportError, NumbaError, RuntimeError)  # the last is LLVM's
