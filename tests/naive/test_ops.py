@@ -189,6 +189,7 @@ ARGUMENTS: dict[str, Callable[[Problem], tuple[Tensor, ...]]] = {
     "demixed_radius": _radius,
     "demixed_step": _demixed_step,
     "ip1_sweep": _ip1,
+    "ip2_sweep": _ip1,
     "iss1_sweep": _iss1,
     "factor_ratio": _factor,
     "bases_ratio": _ratio,

@@ -9,7 +9,7 @@ from otowake.ops.fused import demixed_step, modelled_covariance, unit_rows
 from otowake.ops.joint import joint_activations, joint_bases, joint_shares, joint_weight
 from otowake.ops.ratio import bases_ratio, factor_ratio, factors_moved, gains_ratio, raised, slope_cost, slope_weight
 from otowake.ops.registry import OPS, Op
-from otowake.ops.sweep import ip1_sweep, iss1_sweep
+from otowake.ops.sweep import ip1_sweep, ip2_sweep, iss1_sweep
 
 __all__ = [
     "OPS",
@@ -32,6 +32,7 @@ __all__ = [
     "full_turned",
     "gains_ratio",
     "ip1_sweep",
+    "ip2_sweep",
     "iss1_sweep",
     "joint_activations",
     "joint_bases",
