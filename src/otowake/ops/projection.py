@@ -8,6 +8,8 @@ from otowake.ops.sweep import pairs
 
 Vector = list[Number]
 Matrix = list[Vector]
+Ones = tuple[Number, ...]
+"""1, -1 and, where it is needed, 1 + i least."""
 
 
 @lru_cache
@@ -105,7 +107,7 @@ def _root(do: Program, q: int, L: Matrix, r: Vector) -> None:
     do.root(L, r)
 
 
-def _projected(do: Program, factor: tuple[Matrix, Vector], a: Matrix, P: Matrix, B: Matrix, ones: tuple) -> None:
+def _projected(do: Program, factor: tuple[Matrix, Vector], a: Matrix, P: Matrix, B: Matrix, ones: Ones) -> None:
     """P <- V^-1 a, two columns;  B <- a^H P, its lower part."""
     one, minus = ones
     for x, column in zip(P, a):
@@ -122,7 +124,7 @@ def _projected(do: Program, factor: tuple[Matrix, Vector], a: Matrix, P: Matrix,
     do.scaled(B[1][0], B[1][0], minus)
 
 
-def _generalised(do: Program, C: Matrix, L: Matrix, h: Matrix, spare: Vector, ones: tuple) -> None:
+def _generalised(do: Program, C: Matrix, L: Matrix, h: Matrix, spare: Vector, ones: Ones) -> None:
     """h <- `linalg.hermitian.generalised_pair` of C and L, of which there are the lower parts; both are spent."""
     one, minus, unit = ones
     r0, r1, so, d, other, root, norm, value = spare
