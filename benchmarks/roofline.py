@@ -122,6 +122,11 @@ def _prox(s: Size) -> float:
     return s.F * (56 * s.M**2 * (s.M - 1) + 12 * s.M**3)
 
 
+def _ip2(s: Size) -> float:
+    """An inverse of W and two solutions of two columns each, with their products, for each pair of rows."""
+    return (s.N if s.N > 2 else 1) * s.F * (16 / 3 * s.M**3 + 2 * (4 / 3 * s.M**3 + 16 * s.M**2) + 32 * s.M)
+
+
 def _joint(s: Size) -> float:
     """Y: 2 N M; q, neg, pos: 4 M; heard: 4 N M; r and both products: 6 K N."""
     return s.C * (6 * s.N * s.M + 4 * s.M + 6 * s.N * s.K)
@@ -150,6 +155,7 @@ KERNELS: dict[str, Kernel] = {
     "demixed_power": Kernel(lambda m: (m.X(), m.W()), lambda s: (8 * s.M + 3) * s.N * s.C),
     "demixed_radius": Kernel(lambda m: (m.X(), m.spread(m.s.N)), lambda s: (8 * s.M + 4) * s.M * s.N * s.C),
     "ip1_sweep": Kernel(lambda m: (m.spread(m.s.N), m.W()), _ip1),
+    "ip2_sweep": Kernel(lambda m: (m.spread(m.s.N), m.W()), _ip2),
     "iss1_sweep": Kernel(lambda m: (m.X(), m.W(), m.v(m.s.N)), lambda s: (20 * s.N**2 + 8 * s.N * s.M) * s.C),
     "dual_pull": Kernel(lambda m: (m.D()[0], m.D()), lambda s: 8 * s.N * s.M * s.C),
     "dual_ahead": Kernel(lambda m: (m.D()[0], m.W(), m.D()), lambda s: (8 * s.M + 2) * s.N * s.C),

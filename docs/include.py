@@ -2,7 +2,7 @@
 
 A page holds a marker, and under it the code that this script writes and rewrites:
 
-    <!-- include: src/otowake/spatial/demix/ip.py#_ip2 -->
+    <!-- include: src/otowake/ops/sweep.py#ip2_definition -->
     (a fenced block of Python)
 
 The name after # is a function or class of that file, or Class.method.

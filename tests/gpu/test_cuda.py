@@ -11,8 +11,7 @@ from otowake.core.errors import OtowakeError
 from otowake.core.graph import graphed
 from otowake.core.state import tensors
 from otowake.core.wrap import Warm
-from otowake.ops import ip1_sweep
-from otowake.ops.sweep import ip1_definition
+from otowake.ops import OPS
 from otowake.tasks import blocks
 
 pytestmark = [
@@ -63,13 +62,15 @@ def test_single_precision_stays_finite(name):
 
 @pytest.mark.parametrize("single", [False, True], ids=["double", "single"])
 @pytest.mark.parametrize("mics", range(1, 9))
-def test_the_sweep_is_its_definition(mics, single):
+@pytest.mark.parametrize("name", ["ip1_sweep", "ip2_sweep"])
+def test_the_sweep_is_its_definition(name, mics, single):
     g = torch.Generator().manual_seed(55)
     Z = torch.randn(2, 300, mics, mics, 3 * mics, dtype=torch.complex128, generator=g)
     W = torch.randn(2, 300, mics, mics, dtype=torch.complex128, generator=g) / 4 + torch.eye(mics)
     V = Z @ Z.mH
     args = [x.to(torch.complex64) if single else x for x in ((V + V.mH) / 2, W)]
-    assert_near(ip1_sweep(*(x.cuda() for x in args)).cpu(), ip1_definition(*args), 1e-4 if single else 1e-11)
+    sweep = OPS[name]
+    assert_near(sweep(*(x.cuda() for x in args)).cpu(), sweep.definition(*args), 1e-4 if single else 1e-11)
 
 
 @pytest.mark.parametrize("name", GRAPHS)

@@ -195,6 +195,7 @@ ARGUMENTS: dict[str, Callable[[Problem], tuple[Tensor, ...]]] = {
     "demixed_radius": _radius,
     "demixed_step": _demixed_step,
     "ip1_sweep": _ip1,
+    "ip2_sweep": _ip1,
     "iss1_sweep": _iss1,
     "dual_ahead": lambda p: (*_demix(p), *_duals(p, 1)),
     "dual_pull": lambda p: (_demix(p)[0], *_duals(p, 1)),

@@ -1,4 +1,4 @@
-"""The list of steps behind IP1, done by rows for all bins at once as on an accelerator, is its definition."""
+"""The steps of IP1 and IP2, done by rows for all bins at once as on an accelerator, are their definitions."""
 
 import os
 import subprocess
@@ -9,10 +9,12 @@ import pytest
 import torch
 from test_ops import ARGUMENTS, LAYOUTS, Problem, assert_close
 
+from otowake.linalg.safe import loaded
 from otowake.ops import OPS, registry
 from otowake.ops.gpu import sweep
-from otowake.ops.gpu.sweep import ip1_sweep
-from otowake.ops.sweep import ip1_definition
+from otowake.ops.gpu.sweep import ip1_sweep, ip2_sweep
+
+SWEEPS = {"ip1_sweep": ip1_sweep, "ip2_sweep": ip2_sweep}
 
 
 @pytest.fixture(autouse=True)
@@ -27,15 +29,17 @@ def problem(mics, **more):
 @pytest.mark.parametrize("single", [False, True], ids=["double", "single"])
 @pytest.mark.parametrize("batch", [(), (3,), (2, 2)])
 @pytest.mark.parametrize("mics", range(1, 9))
-def test_rows_are_the_definition(mics, batch, single):
+@pytest.mark.parametrize("name", SWEEPS)
+def test_rows_are_the_definition(name, mics, batch, single):
     V, W = problem(mics, batch=batch, single=single, bins=2)
-    assert_close(ip1_sweep(V, W), ip1_definition(V, W))
+    assert_close(SWEEPS[name](V, W), OPS[name].definition(V, W))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_layout_does_not_matter(layout):
+@pytest.mark.parametrize("name", SWEEPS)
+def test_layout_does_not_matter(name, layout):
     args = problem(3, batch=(2,))
-    assert torch.equal(ip1_sweep(*map(LAYOUTS[layout], args)), ip1_sweep(*args))
+    assert torch.equal(SWEEPS[name](*map(LAYOUTS[layout], args)), SWEEPS[name](*args))
 
 
 def test_rows_keep_empty_bins_and_exchange_pivots():
@@ -43,15 +47,32 @@ def test_rows_keep_empty_bins_and_exchange_pivots():
     V[1] = 0
     V[2, 0] = 0
     W[3] = torch.tensor([[0, 1, 0], [0, 0, 1], [1, 0, 0]], dtype=W.dtype)
-    assert_close(ip1_sweep(V, W), ip1_definition(V, W))
+    assert_close(ip1_sweep(V, W), OPS["ip1_sweep"].definition(V, W))
+    V = loaded(V)
+    V[1, 1:] = V[3, 1:]  # two of the same would leave the directions open
+    assert_close(ip2_sweep(V, W), OPS["ip2_sweep"].definition(V, W))
 
 
-def test_many_rows_are_left_to_libraries(monkeypatch):
+@pytest.mark.parametrize("sweep", [ip2_sweep, OPS["ip2_sweep"], OPS["ip2_sweep"].definition], ids=["rows", "op", "def"])
+@pytest.mark.parametrize("mics", [2, 3])
+def test_pairs_of_equal_covariances_have_any_directions(mics, sweep):
+    """But finite ones, of unit power, that have nothing in common."""
+    V, W = problem(mics, bins=3)
+    V[0] = V[0, 0]
+    V[1:] = torch.eye(mics)
+    W[2] = torch.eye(mics)
+    Z = sweep(V, W)
+    wanted = torch.eye(mics, dtype=Z.dtype).expand_as(Z)
+    assert_close(Z @ V[:, 0] @ Z.mH, wanted)
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_many_rows_are_left_to_libraries(name, monkeypatch):
     """Where there is no Triton."""
     monkeypatch.setattr(sweep, "FEW", 2)
     monkeypatch.setattr(sweep, "rows", None)
     args = problem(3)
-    assert torch.equal(ip1_sweep(*args), ip1_definition(*args))
+    assert torch.equal(SWEEPS[name](*args), OPS[name].definition(*args))
 
 
 def test_what_triton_cannot_compile_is_left_with_one_warning(monkeypatch):
@@ -69,18 +90,20 @@ def test_what_triton_cannot_compile_is_left_with_one_warning(monkeypatch):
     assert sweep._by_triton(None, V, W, 1e-15) is None
 
 
-def test_inputs_are_not_modified():
+@pytest.mark.parametrize("name", SWEEPS)
+def test_inputs_are_not_modified(name):
     V, W = problem(2)
     before = V.clone(), W.clone()
-    ip1_sweep(V, W).zero_()
+    SWEEPS[name](V, W).zero_()
     assert torch.equal(V, before[0])
     assert torch.equal(W, before[1])
 
 
-def test_the_registry_takes_rows_on_an_accelerator(monkeypatch):
+@pytest.mark.parametrize("name", SWEEPS)
+def test_the_registry_takes_rows_on_an_accelerator(name, monkeypatch):
     """Only there, and not where a gradient is wanted."""
-    op, (V, W), calls = OPS["ip1_sweep"], problem(2), []
-    monkeypatch.setattr(op, "gpu", lambda *args: calls.append(args) or ip1_sweep(*args))
+    op, (V, W), calls = OPS[name], problem(2), []
+    monkeypatch.setattr(op, "gpu", lambda *args: calls.append(args) or SWEEPS[name](*args))
     wanted = op(V, W)
     assert not calls
     monkeypatch.setattr(registry, "ACCELERATOR", "cpu")
@@ -97,12 +120,15 @@ from test_ops import assert_close
 from otowake.linalg.safe import loading
 from otowake.ops.gpu import lanes, rows
 from otowake.ops.gpu.sweep import _rows
-from otowake.ops.projection import ip1_steps
+from otowake.ops.projection import ip1_steps, ip2_steps
+from otowake.ops.steps import EMPTY
 
-for mics, programs in ((1, 9), (2, 9), (3, 1), (4, 9)):
+for mics, programs, steps in ((1, 9, ip1_steps), (2, 9, ip1_steps), (3, 1, ip1_steps), (4, 9, ip1_steps),
+                              (2, 9, ip2_steps), (3, 1, ip2_steps)):
     lanes.MOST = programs
     V, W = problem(mics, bins=37)
-    args = ip1_steps(mics), _rows(V, mics**3), _rows(W, mics**2), loading(V)
+    least = loading(V) if steps is ip1_steps else EMPTY
+    args = steps(mics), _rows(V, mics**3), _rows(W, mics**2), least
     assert_close(lanes.run(*args), rows.run(*args))
 """
 

@@ -32,7 +32,7 @@ def generalised_pair(Bm: Tensor, Bn: Tensor) -> tuple[Tensor, Tensor]:
         (h_m, h_n), each ... 2: the eigenvector of the largest l with h_m^H B_m h_m = 1, and of the smallest l with
         h_n^H B_n h_n = 1.
     """
-    L = torch.linalg.cholesky_ex(Bn).L
+    L = torch.linalg.cholesky_ex((Bn + Bn.mH) / 2).L
     C = torch.linalg.solve_triangular(L, Bm, upper=False)
     C = torch.linalg.solve_triangular(L, C.mH, upper=False)
     values, E = eigh2((C + C.mH) / 2)

@@ -11,7 +11,7 @@ from otowake.ops.prox import log_det_prox
 from otowake.ops.ratio import bases_ratio, factor_ratio, factors_moved, gains_ratio, raised, slope_cost, slope_weight
 from otowake.ops.registry import OPS, Op
 from otowake.ops.splitting import dual_ahead, dual_pull, dual_step, frame_sizes, norm
-from otowake.ops.sweep import ip1_sweep, iss1_sweep
+from otowake.ops.sweep import ip1_sweep, ip2_sweep, iss1_sweep
 
 __all__ = [
     "OPS",
@@ -38,6 +38,7 @@ __all__ = [
     "full_turned",
     "gains_ratio",
     "ip1_sweep",
+    "ip2_sweep",
     "iss1_sweep",
     "joint_activations",
     "joint_bases",

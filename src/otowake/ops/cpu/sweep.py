@@ -11,21 +11,35 @@ from otowake.ops.cpu.lanes import run
 from otowake.ops.cpu.registers import apart, count, fine, get, room, set
 from otowake.ops.cpu.threads import over_bins
 from otowake.ops.cpu.vectors import spread, total
-from otowake.ops.projection import ip1_steps
+from otowake.ops.projection import ip1_steps, ip2_steps
+from otowake.ops.steps import EMPTY, Steps
 
 
 def ip1_sweep(V: Tensor, W: Tensor) -> Tensor:
     """Kernel of `ops.sweep.ip1_sweep`."""
+    return _each(ip1_steps(W.shape[-1]), V, W, loading(V))
+
+
+def ip2_sweep(V: Tensor, W: Tensor) -> Tensor:
+    """Kernel of `ops.sweep.ip2_sweep`."""
+    return ip1_sweep(V, W) if W.shape[-1] == 1 else _each(ip2_steps(W.shape[-1]), V, W, EMPTY)
+
+
+def _each(steps: Steps, V: Tensor, W: Tensor, least: float) -> Tensor:
+    """The steps for all of a batch."""
     out = np.array(flat(W, 3), order="C")
     for v, w in zip(flat(V, 4), out):
-        sweep(np.ascontiguousarray(v), w, loading(V))
+        _swept(steps, np.ascontiguousarray(v), w, least)
     return result(out, W.shape[:-3])
 
 
 def sweep(V: np.ndarray, W: np.ndarray, load: float) -> None:
     """W: f n m <- its rows in turn, V: f n m m."""
-    bins = len(W)
-    over_bins(run, bins, *ip1_steps(W.shape[-1]), V.reshape(bins, -1), W.reshape(bins, -1), load)
+    _swept(ip1_steps(W.shape[-1]), V, W, load)
+
+
+def _swept(steps: Steps, V: np.ndarray, W: np.ndarray, least: float) -> None:
+    over_bins(run, len(W), *steps, V.reshape(len(W), -1), W.reshape(len(W), -1), least)
 
 
 @part

@@ -7,12 +7,9 @@ IP2      rows m, n:  for q in {m, n}: P_q = (W V_q)^-1 [e_m e_n],  B_q = P_q^H V
 Source   Ono 2011, equations 36-38 (IP1); Ono 2012, Scheibler & Ono 2021 (IP2).
 """
 
-import torch
-
-from otowake.core.types import Covariances, Demixer, Mixture, Weight
-from otowake.linalg.hermitian import generalised_pair
-from otowake.ops import ip1_sweep, weighted_covariance
-from otowake.spatial.demix.update import by_covariance, pairs, with_rows
+from otowake.core.types import Demixer, Mixture, Weight
+from otowake.ops import ip1_sweep, ip2_sweep, weighted_covariance
+from otowake.spatial.demix.update import by_covariance
 
 
 def ip1(X: Mixture, W: Demixer, phi: Weight) -> Demixer:
@@ -22,17 +19,4 @@ def ip1(X: Mixture, W: Demixer, phi: Weight) -> Demixer:
 
 def ip2(X: Mixture, W: Demixer, phi: Weight) -> Demixer:
     """Two rows at a time; with two sources this is the joint minimum in one step (Ono 2012)."""
-    return by_covariance(X, W, phi, _ip2)
-
-
-def _ip2(V: Covariances, W: Demixer) -> Demixer:
-    if W.shape[-2] == 1:
-        return ip1_sweep(V, W)
-    for m, n in pairs(W.shape[-2]):
-        inverse = torch.linalg.inv_ex(W).inverse
-        A = torch.stack((inverse[..., m], inverse[..., n]), -1)  # indices as numbers: no device waits for a list
-        P = {q: torch.linalg.solve_ex(V[..., q, :, :], A).result for q in (m, n)}
-        h = generalised_pair(A.mH @ P[m], A.mH @ P[n])  # B_q = P_q^H V_q P_q = A^H P_q
-        rows = {q: (P[q] @ h[i][..., None])[..., 0].conj() for i, q in enumerate((m, n))}
-        W = with_rows(W, rows)
-    return W
+    return by_covariance(X, W, phi, ip2_sweep)

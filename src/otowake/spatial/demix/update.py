@@ -3,7 +3,7 @@
 Each lowers, bin by bin,   Q_f(W) = sum_k (1/T) sum_t phi_kt |w_k^H x_t|^degree - 2 log|det W|.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -35,11 +35,6 @@ def by_covariance(X: Mixture, W: Demixer, phi: Weight, rule: Callable[[Covarianc
     s = mean_eigenvalue(V)
     s = torch.where(s > tiny(s), s, torch.ones_like(s)).sqrt()[..., None]
     return rule(loaded(V), W * s) / s
-
-
-def pairs(n: int) -> Iterator[tuple[int, int]]:
-    """(0, 1) for two sources; else (0, 1), (1, 2) ... (n - 1, 0)."""
-    return ((i, (i + 1) % n) for i in range(n if n > 2 else n - 1))
 
 
 def with_rows(W: Tensor, rows: dict[int, Tensor]) -> Tensor:
