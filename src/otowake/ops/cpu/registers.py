@@ -1,4 +1,4 @@
-"""Vectors (`vectors.py`) out of and into rows of memory.
+"""Vectors (`vectors.py`) out of and into rows of memory, whose numbers lie one after the other.
 
 at(row, t), fine(row, t)      the numbers of a row from t on, 0 behind its end; `fine`: made double precision
 filled, finely_filled         the same, and 1 behind the end.  Of a complex row real and imaginary parts
