@@ -7,17 +7,12 @@ A step that is not one of these is done as it is written.  `tests/laws` holds bo
 """
 
 from dataclasses import fields, is_dataclass, replace
-from functools import cache
 from typing import Any, cast
-
-import torch
-from torch import Tensor
 
 from otowake.core.method import Method
 from otowake.core.separator import Separator, SeparatorState
 from otowake.core.types import Mixture
-from otowake.divergence.density import Density
-from otowake.ops import demixed_step, ip1_sweep, modelled_covariance
+from otowake.ops import constants, demixed_step, ip1_sweep, modelled_covariance
 from otowake.source.nmf import Nmf
 from otowake.spatial.consistent import Consistent
 from otowake.spatial.demix import ip1
@@ -66,15 +61,9 @@ def stepped(method: Separator, X: Mixture, s: SeparatorState) -> SeparatorState:
     if not (modelled_covariance.suits(X, p.W, *z, slope) and (as_demixed or slope[2] == 0)):
         return method.written(X, s)
     if source.plain and as_demixed:
-        B, H, W = demixed_step(X, p.W, *z, _exponent(spatial.density), slope)
+        B, H, W = demixed_step(X, p.W, *z, constants(spatial.density.split(z.e).exponent()), slope)
         z = source.with_factors(z, B, H)
     else:
         z = source.update(z, method.spatial.split(method.spatial.observe(X, p), p))
         W = ip1_sweep(modelled_covariance(X, p.W, *z, slope), p.W)
     return method.scaled(X, z, demixed_by(p, W))
-
-
-@cache
-def _exponent(density: Density) -> Tensor:
-    """Of both factors' quotients; it does not depend on what is seen."""
-    return torch.tensor([density.split(torch.empty(())).exponent()], dtype=torch.float64)

@@ -17,6 +17,7 @@ from otowake.core.errors import OtowakeError
 from otowake.core.method import Fused, Split, SplitGradient
 from otowake.core.types import Cost, Power
 from otowake.linalg.safe import LIMIT
+from otowake.ops import constants
 
 
 @dataclass(frozen=True)
@@ -61,4 +62,4 @@ class Beta:
 
     def _slope(self) -> Tensor:
         """As kernels know it: Itakura-Saito is the Gaussian density's cost."""
-        return torch.tensor([1.0, 0.0, 0.0] if self.b == 0 else [self.b], dtype=torch.float64)
+        return constants(1.0, 0.0, 0.0) if self.b == 0 else constants(self.b)

@@ -13,7 +13,6 @@ Sources  Kitamura et al. 2016 (Gauss, ILRMA); Mogami et al. 2017 (t); Mogami et 
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cache
 from typing import ClassVar
 
 import torch
@@ -23,11 +22,11 @@ from otowake.core.errors import OtowakeError
 from otowake.core.method import Fused, Split, SplitGradient
 from otowake.core.types import Cost, Power, Weight
 from otowake.linalg.safe import radius_floor
-from otowake.ops import raised, slope_cost, slope_weight
+from otowake.ops import constants, raised, rho, slope_cost, slope_weight
 
 
 class Density(ABC):
-    """A spherical density: `rho` and the three numbers of its derivative are all that a new one has to bring."""
+    """A spherical density: the three numbers of rho' are all that a new one has to bring."""
 
     axes: ClassVar[tuple[int, ...]] = ()
     """Axes whose bins share one radius."""
@@ -36,10 +35,6 @@ class Density(ABC):
     @abstractmethod
     def low(self) -> float:
         """The lowest power of r in rho(v / r)."""
-
-    @abstractmethod
-    def rho(self, q: Power, d: int) -> Power:
-        """-log density at squared radius q in d complex dimensions, without the scale."""
 
     @abstractmethod
     def numbers(self, like: Tensor, d: int) -> tuple[float, float, float]:
@@ -52,7 +47,11 @@ class Density(ABC):
 
     def slope(self, like: Tensor, d: int = 1) -> Tensor:
         """`numbers` as the ops take them."""
-        return _tensor(self.numbers(like, d))
+        return constants(*self.numbers(like, d))
+
+    def rho(self, q: Power, d: int) -> Power:
+        """-log density at squared radius q in d complex dimensions, without the scale."""
+        return rho(q, self.slope(q, d))
 
     def drho(self, q: Power, d: int) -> Power:
         """rho'(q)."""
@@ -97,20 +96,11 @@ class Density(ABC):
         return self.drho(*self.radius(v * pos)) * pos
 
 
-@cache
-def _tensor(numbers: tuple[float, ...]) -> Tensor:
-    """Made once: it is asked for in every step."""
-    return torch.tensor(numbers, dtype=torch.float64)
-
-
 @dataclass(frozen=True)
 class Gauss(Density):
     """Complex Gaussian: rho(q) = q."""
 
     low = -1.0
-
-    def rho(self, q: Power, d: int) -> Power:
-        return q
 
     def numbers(self, like: Tensor, d: int) -> tuple[float, float, float]:
         return 1.0, 0.0, 0.0
@@ -127,9 +117,6 @@ class StudentT(Density):
         if not 0 < self.nu < math.inf:
             raise OtowakeError(f"Student's t: nu must be finite and above 0, got {self.nu}; try 30, or 1 for Cauchy.")
 
-    def rho(self, q: Power, d: int) -> Power:
-        return (self.nu / 2 + d) * torch.log1p(2 * q / self.nu)
-
     def numbers(self, like: Tensor, d: int) -> tuple[float, float, float]:
         return self.nu / 2 + d, self.nu / 2, -1.0
 
@@ -144,9 +131,6 @@ class Laplace(Density):
     """rho(q) = 2 sqrt(q): the usual contrast of AuxIVA when pooled."""
 
     low = -0.5
-
-    def rho(self, q: Power, d: int) -> Power:
-        return 2 * torch.sqrt(q + radius_floor(q))
 
     def numbers(self, like: Tensor, d: int) -> tuple[float, float, float]:
         return 1.0, radius_floor(like), -0.5
@@ -170,9 +154,6 @@ class GGD(Density):
     @property
     def low(self) -> float:
         return -self.shape / 2
-
-    def rho(self, q: Power, d: int) -> Power:
-        return (q + self._cusp(q)) ** (self.shape / 2)
 
     def numbers(self, like: Tensor, d: int) -> tuple[float, float, float]:
         return self.shape / 2, self._cusp(like), self.shape / 2 - 1
@@ -199,9 +180,6 @@ class Pooled(Density):
     @property
     def low(self) -> float:
         return self.density.low
-
-    def rho(self, q: Power, d: int) -> Power:
-        return self.density.rho(q, d)
 
     def numbers(self, like: Tensor, d: int) -> tuple[float, float, float]:
         return self.density.numbers(like, d)

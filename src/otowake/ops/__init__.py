@@ -8,8 +8,17 @@ from otowake.ops.full import full_halves, full_turned
 from otowake.ops.fused import demixed_step, modelled_covariance, unit_rows
 from otowake.ops.joint import joint_activations, joint_bases, joint_shares, joint_weight
 from otowake.ops.prox import log_det_prox
-from otowake.ops.ratio import bases_ratio, factor_ratio, factors_moved, gains_ratio, raised, slope_cost, slope_weight
-from otowake.ops.registry import OPS, Op
+from otowake.ops.ratio import (
+    bases_ratio,
+    factor_ratio,
+    factors_moved,
+    gains_ratio,
+    raised,
+    rho,
+    slope_cost,
+    slope_weight,
+)
+from otowake.ops.registry import OPS, Op, constants
 from otowake.ops.splitting import dual_ahead, dual_pull, dual_step, frame_sizes, norm
 from otowake.ops.sweep import ip1_sweep, ip2_sweep, iss1_sweep
 
@@ -22,6 +31,7 @@ __all__ = [
     "angular_posterior",
     "bases_change",
     "bases_ratio",
+    "constants",
     "demixed",
     "demixed_power",
     "demixed_radius",
@@ -48,6 +58,7 @@ __all__ = [
     "modelled_covariance",
     "norm",
     "raised",
+    "rho",
     "slope_cost",
     "slope_weight",
     "unit_rows",

@@ -15,7 +15,7 @@ from torch import Tensor
 from otowake.core.method import Factored
 from otowake.linalg.safe import divide, rooted
 from otowake.ops.ratio import POWERS, halves_of, times
-from otowake.ops.registry import Op
+from otowake.ops.registry import Op, constants
 
 Pair = tuple[Tensor, Tensor]
 
@@ -72,7 +72,7 @@ def known(v: Tensor, cost: Tensor) -> Factored:
 
     def change(B: Tensor, H: Tensor, e: Tensor, bases: bool, x: float) -> Tensor:
         op = bases_change if bases else activations_change
-        return _apart(op(v, *_joined(B, H, e), cost, _power(x)), H, bases)
+        return _apart(op(v, *_joined(B, H, e), cost, constants(x)), H, bases)
 
     return Factored(halves, change)
 
@@ -109,11 +109,6 @@ def above(factored: Factored, rest: Tensor) -> Factored:
         return factored.change(B, H, floor(e), bases, x)
 
     return Factored(halves, change)
-
-
-@lru_cache
-def _power(x: float) -> Tensor:
-    return torch.tensor([x], dtype=torch.float64)
 
 
 def _joined(B: Tensor, H: Tensor, e: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -33,12 +33,16 @@ def unit_definition(W: Tensor, C: Tensor) -> tuple[Tensor, Tensor]:
     return W * gain.sqrt()[..., None, :, None], gain
 
 
+def _suits(X: Tensor, *rest: Tensor) -> bool:
+    return suits_kernel(*rest)
+
+
 demixed_step = Op(
     "demixed_step",
     step_definition,
     "fused",
     "(Tensor X, Tensor W, Tensor B, Tensor H, Tensor e, Tensor power, Tensor slope) -> (Tensor, Tensor, Tensor)",
-    lambda X, *rest: suits_kernel(*rest),
+    _suits,
 )
 """(X: *b m f t, W: *b f n m, B: *b n f k, H: *b n k t, e: *b n 1|f 1, power: 1, slope: 3) -> B, H, W."""
 modelled_covariance = Op(
@@ -46,7 +50,7 @@ modelled_covariance = Op(
     modelled_definition,
     "fused",
     "(Tensor X, Tensor W, Tensor B, Tensor H, Tensor e, Tensor slope) -> Tensor",
-    lambda X, *rest: suits_kernel(*rest),
+    _suits,
 )
 """The same without the power -> *b f n m m, in double precision."""
 unit_rows = Op("unit_rows", unit_definition, "fused", "(Tensor W, Tensor C) -> (Tensor, Tensor)")

@@ -69,10 +69,14 @@ def weight_definition(v: Tensor, r: Tensor, slope: Tensor) -> Tensor:
     return raised(v * pos, slope) * pos
 
 
+def rho(q: Tensor, slope: Tensor) -> Tensor:
+    """What `raised` is the derivative of; for g = -1 it is 0 at q = 0."""
+    c, a, g = slope.tolist()
+    return c * torch.log1p(q / a) if g == -1 else c / (g + 1) * (q + a) ** (g + 1)
+
+
 def cost_definition(v: Tensor, r: Tensor, slope: Tensor) -> Tensor:
-    (c, a, g), q = slope.tolist(), v / r
-    rho = c * torch.log1p(q / a) if g == -1 else c / (g + 1) * (q + a) ** (g + 1)
-    return (torch.log(r) + rho).sum((-3, -2, -1), dtype=torch.float64)
+    return (torch.log(r) + rho(v / r, slope)).sum((-3, -2, -1), dtype=torch.float64)
 
 
 POWERS = (0.0, -1.0, -0.5)
@@ -101,12 +105,18 @@ factors_moved = Op(
     suits_kernel,
 )
 """The same arguments and a power -> B and H."""
+
+
+def _each_cell(v: Tensor, r: Tensor, slope: Tensor) -> bool:
+    return slope[2].item() in POWERS and r.shape == v.shape
+
+
 slope_weight = Op(
     "slope_weight",
     weight_definition,
     "ratio",
     "(Tensor v, Tensor r, Tensor slope) -> Tensor",
-    lambda v, r, slope: slope[2].item() in POWERS and r.shape == v.shape,
+    _each_cell,
 )
 """(v, r: *b n f t, slope: 3) -> phi: *b n f t."""
 slope_cost = Op(
@@ -114,6 +124,6 @@ slope_cost = Op(
     cost_definition,
     "cost",
     "(Tensor v, Tensor r, Tensor slope) -> Tensor",
-    lambda v, r, slope: slope[2].item() in POWERS and r.shape == v.shape,
+    _each_cell,
 )
 """(v, r: *b n f t, slope: 3) -> *b."""

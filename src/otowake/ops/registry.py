@@ -8,7 +8,7 @@ definition.
 
 import warnings
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import Any, Generic, TypeVar, cast
 
@@ -82,6 +82,12 @@ class Op(Generic[Result]):
         if self.gpu is None or not _suits_kernel(args, ACCELERATOR):
             return self.definition(*args)
         return self.gpu(*args)
+
+
+@lru_cache
+def constants(*numbers: float) -> Tensor:
+    """Numbers as ops take them, made once: they are asked for in every step.  Nobody writes into them."""
+    return torch.tensor(numbers, dtype=torch.float64)
 
 
 def _lazily(module: str, name: str) -> Callable[..., Any]:

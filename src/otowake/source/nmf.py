@@ -21,7 +21,7 @@ from otowake.core.method import Split
 from otowake.core.types import Cost, Gain, Power
 from otowake.divergence.penalty import Penalty, Terms
 from otowake.linalg.safe import divide, grounded, rooted, variance_floor
-from otowake.ops import bases_ratio, factor_ratio, factors_moved, gains_ratio
+from otowake.ops import bases_ratio, constants, factor_ratio, factors_moved, gains_ratio
 from otowake.ops.factored import products
 from otowake.source.domain import checked, pulled_back, to_power
 from otowake.source.start import Start, random
@@ -116,8 +116,8 @@ class Nmf:
 
     def update(self, z: NmfState, split: Split) -> NmfState:
         if self.plain and split.factored is None and split.fused is not None and len(split.fused.slope) == 3:
-            exponent = torch.tensor([split.exponent()], dtype=torch.float64)
-            return self.with_factors(z, *factors_moved(split.fused.v, *z, exponent, split.fused.slope))
+            v, slope = split.fused
+            return self.with_factors(z, *factors_moved(v, *z, constants(split.exponent()), slope))
         frozen = self.frozen(z.B)
         if frozen is None or not bool(frozen.all()):
             B = z.B * self._change(z, split, bases=True)

@@ -24,11 +24,16 @@ def bins_first(x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(x.swapaxes(0, 1))
 
 
+def padded(frames: int) -> int:
+    """Numbers of a row of whole vectors, of either precision."""
+    return (frames + 15) // 16 * 16
+
+
 def whole(H: np.ndarray) -> np.ndarray:
     """Rows of H (... k t) in whole vectors, filled up with zeros, and one row more, which is 1 there and else 0: where
     frames end r is not 0, and nothing is divided by it."""
     *batch, bases, frames = H.shape
-    out = np.empty((*batch, bases + 1, -(-frames // 16) * 16), H.dtype)
+    out = np.empty((*batch, bases + 1, padded(frames)), H.dtype)
     out[..., :bases, :frames], out[..., bases, :frames] = H, 0
     out[..., :bases, frames:], out[..., bases, frames:] = 0, 1
     return out

@@ -15,7 +15,7 @@ from otowake.linalg.safe import tiny
 from otowake.ops.cpu.arrays import flat, scratch
 from otowake.ops.cpu.compile import kernel
 from otowake.ops.cpu.model import halved, powered
-from otowake.ops.cpu.products import TALL, columns, fits, flat_product, tall_product
+from otowake.ops.cpu.products import columns, fits, flat_product, tall_product
 from otowake.ops.cpu.registers import at, count, put
 from otowake.ops.cpu.threads import in_threads, slices
 
@@ -43,7 +43,7 @@ class Problem(NamedTuple):
     def tiled(self) -> bool:
         """Whether products with v itself are ours."""
         bases, frames = self.H.shape
-        return self.cost[1] == -2 and fits(bases, frames, self.v.dtype)
+        return self.cost[1] == -2 and fits(np.diff(slices(len(self.v))).min(), bases, frames, self.v.dtype)
 
     @property
     def height(self) -> int:
@@ -136,11 +136,11 @@ def _observed_bases(v, Ht, height, to, edges):  # type: ignore[no-untyped-def]  
     """v Hᵀ; columns of Hᵀ are whole vectors where there is room for tiles (height 0)."""
     for s in range(len(edges) - 1):
         i, j = edges[s], edges[s + 1]
-        if height == 0 and j - i >= TALL[0]:
+        if height == 0:
             tall_product(v[i:j], Ht, to[i:j])
         else:
-            for k in range(i, j, max(height, 1)):
-                m = min(k + max(height, 1), j)
+            for k in range(i, j, height):
+                m = min(k + height, j)
                 np.dot(v[k:m], Ht, to[k:m])
 
 

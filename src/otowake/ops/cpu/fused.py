@@ -14,9 +14,10 @@ from otowake.ops.cpu.demix import radius
 from otowake.ops.cpu.model import modelled, weighted
 from otowake.ops.cpu.ratio import TOGETHER, arguments, cut, from_slices, moved
 from otowake.ops.cpu.registers import FRAMES, apart, count, room, set
-from otowake.ops.cpu.sweep import sweep
+from otowake.ops.cpu.sweep import swept
 from otowake.ops.cpu.threads import over_bins
 from otowake.ops.cpu.vectors import spread
+from otowake.ops.projection import ip1_steps
 
 Arrays = list[np.ndarray]
 _LOADING = loading(torch.empty((), dtype=torch.complex128))
@@ -43,7 +44,7 @@ def _factors(X, W, B, H, e, cost, x, tiny, to, sums, edges):  # type: ignore[no-
 
 
 @kernel
-def _covariances(X, W, B, H, e, cost, tiny, many, V, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _covariances(X, W, B, H, e, cost, many, V, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """W: f n 1 m;  many: `covariance.many`."""
     (_, M, T), N = X.shape, len(B)
     width, even, none = room(min(T, FRAMES)), N + N % 2, spread(0, e)
@@ -92,18 +93,18 @@ def demixed_step(
     for seen, (*old, es), own, gains, rows in zip(_seen(X, W), zip(*arrays), b, h, w):
         from_slices(_factors, B.shape[-2], [*seen, *old, es, *numbers, own], old[1], numbers[1:], gains)
         V = scratch("covariances", (*rows.shape, rows.shape[-1]), np.dtype(np.complex128))
-        over_bins(_covariances, len(V), *seen, own, gains, es, numbers[0], numbers[2], many(X.shape[-3]), V)
-        sweep(V, rows, _LOADING)
+        over_bins(_covariances, len(V), *seen, own, gains, es, numbers[0], many(X.shape[-3]), V)
+        swept(ip1_steps(W.shape[-1]), V, rows, _LOADING)
     batch = W.shape[:-3]
     return result(b, batch), cut(h, H), result(w, batch)
 
 
 def modelled_covariance(X: Tensor, W: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> Tensor:
     """Kernel of `ops.fused.modelled_covariance`."""
-    arrays, numbers = arguments(B, H, e, slope)
+    arrays, (cost, _) = arguments(B, H, e, slope)
     V = torch.empty((*W.shape, X.shape[-3]), dtype=torch.complex128)
     for seen, *model, to in zip(_seen(X, W), *arrays, flat(V, 4)):
-        over_bins(_covariances, len(to), *seen, *model, *numbers, many(X.shape[-3]), to)
+        over_bins(_covariances, len(to), *seen, *model, cost, many(X.shape[-3]), to)
     return V
 
 

@@ -107,6 +107,6 @@ def columns(bases: int, dtype: np.dtype) -> int:
     return -(-bases // step) * step
 
 
-def fits(bases: int, frames: int, dtype: np.dtype) -> bool:
-    """Whether both have room for a tile."""
-    return bases >= FLAT[0] and frames >= FLAT[1] * BYTES // dtype.itemsize
+def fits(rows: int, bases: int, frames: int, dtype: np.dtype) -> bool:
+    """Whether there is room for a tile, rows being the fewest that are done at a time."""
+    return rows >= TALL[0] and bases >= FLAT[0] and frames >= FLAT[1] * BYTES // dtype.itemsize

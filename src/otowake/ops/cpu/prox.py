@@ -7,16 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from otowake.linalg.safe import tiny
 from otowake.ops.cpu.arrays import flat
 from otowake.ops.cpu.compile import kernel, part
+from otowake.ops.cpu.lanes import LANES
 from otowake.ops.cpu.registers import count, get, set
 from otowake.ops.cpu.threads import over_bins
 from otowake.ops.cpu.vectors import spread
 from otowake.ops.prox import definition
+from otowake.ops.steps import EMPTY
 
-LANES = 64
-"""Bins at a time."""
 _SWEEPS = 40
 """Over all pairs of columns, at most; two to six are taken."""
 
@@ -111,7 +110,7 @@ def _prox(W, a, least, none, out, lo, hi):  # type: ignore[no-untyped-def]  # no
 
 def log_det_prox(W: Tensor, a: Tensor) -> Tensor:
     """Kernel of `ops.prox.log_det_prox`; its definition where that gives no numbers."""
-    M, none = W.shape[-1], tiny(torch.empty((), dtype=torch.float64)) ** 0.5
+    M, none = W.shape[-1], EMPTY**0.5
     ws = np.ascontiguousarray(flat(W.to(torch.complex128), 3)).reshape(-1, M, M)
     out = np.empty_like(ws)
     over_bins(_prox, len(ws), ws, float(a), (2 * M * np.finfo(np.float64).eps) ** 2, none, out)

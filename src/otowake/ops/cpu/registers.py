@@ -12,25 +12,26 @@ from typing import Any, cast
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
 
+from otowake.ops.cpu.arrays import padded
 from otowake.ops.cpu.compile import part
 from otowake.ops.cpu.vectors import INDEX, Vector, llvm_function, llvm_of, shuffled, spread_over, suffix
 
 
-def count(row):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """How many numbers of a row's precision a vector has."""
-    raise NotImplementedError
-
-
-@overload(count, inline="always")
-def _count_of(row):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    number = Vector(_real(row.dtype)).count
-    return lambda row: number
-
-
 def _real(dtype: types.Type) -> types.Float:
     return cast(types.Float, dtype.underlying_float if isinstance(dtype, types.Complex) else dtype)
+
+
+@intrinsic
+def count(typing, row):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """How many numbers of a row's precision a vector has."""
+    number = Vector(_real(row.dtype)).count
+
+    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        return context.get_constant(types.intp, number)
+
+    return types.intp(row), generate
 
 
 def _place(context: Any, builder: Any, kind: types.Array, row: Any, t: Any, v: ir.VectorType) -> Any:
@@ -171,14 +172,8 @@ def set(typing, v, row, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
 FRAMES = 512
 """Of all channels of a bin at a time, at most; whole vectors."""
 
-
-_WHOLE = 16
-
-
-@part
-def room(frames):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Numbers of a row of whole vectors."""
-    return (frames + _WHOLE - 1) // _WHOLE * _WHOLE
+room = part(padded)
+"""`padded`, in kernels."""
 
 
 @part

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from otowake.ops.cpu.arrays import flat, result
+from otowake.ops.cpu.arrays import flat, padded, result
 from otowake.ops.cpu.compile import kernel, part
 from otowake.ops.cpu.demix import source
 from otowake.ops.cpu.registers import FRAMES, apart, at, count, fine, get, put, room, set
@@ -161,7 +161,7 @@ def frame_sizes(Z: Tensor) -> Tensor:
 def _sizes(Z: np.ndarray) -> np.ndarray:
     """n f t -> n t."""
     (N, _, T), edges = Z.shape, slices(Z.shape[1])
-    sums = np.empty((len(edges) - 1, N, room(T)))
+    sums = np.empty((len(edges) - 1, N, padded(T)))
     in_threads(lambda some, first: _squares(Z, sums[first:], some), edges)
     return cast(np.ndarray, np.sqrt(sums.sum(0))[:, :T])
 

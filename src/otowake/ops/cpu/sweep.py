@@ -29,16 +29,12 @@ def _each(steps: Steps, V: Tensor, W: Tensor, least: float) -> Tensor:
     """The steps for all of a batch."""
     out = np.array(flat(W, 3), order="C")
     for v, w in zip(flat(V, 4), out):
-        _swept(steps, np.ascontiguousarray(v), w, least)
+        swept(steps, np.ascontiguousarray(v), w, least)
     return result(out, W.shape[:-3])
 
 
-def sweep(V: np.ndarray, W: np.ndarray, load: float) -> None:
-    """W: f n m <- its rows in turn, V: f n m m."""
-    _swept(ip1_steps(W.shape[-1]), V, W, load)
-
-
-def _swept(steps: Steps, V: np.ndarray, W: np.ndarray, least: float) -> None:
+def swept(steps: Steps, V: np.ndarray, W: np.ndarray, least: float) -> None:
+    """W: f n m <- what the steps make of it, V: f n m m."""
     over_bins(run, len(W), *steps, V.reshape(len(W), -1), W.reshape(len(W), -1), least)
 
 

@@ -11,8 +11,6 @@ import torch
 
 _GRAIN = 32
 """Slices begin at multiples of this, so that the same frames fill a vector whatever the number of threads."""
-
-
 _SLICES = 4
 """Of rows that are summed over: each has a sum of its own, so that bits do not depend on the number of threads."""
 
@@ -43,12 +41,12 @@ def slices(rows: int) -> np.ndarray:
 
 def in_threads(work: Callable[[np.ndarray, int], Any], edges: np.ndarray) -> None:
     """work(edges[j : k + 1], j) for stretches of slices, one for each thread; work(edges, 0) where there is one."""
-    slices = len(edges) - 1
-    threads = min(torch.get_num_threads(), slices)
+    pieces = len(edges) - 1
+    threads = min(torch.get_num_threads(), pieces)
     if threads == 1:
         work(edges, 0)
         return
-    cuts = [slices * i // threads for i in range(threads + 1)]
+    cuts = [pieces * i // threads for i in range(threads + 1)]
     (own, _), *others = ((edges[first : last + 1], first) for first, last in zip(cuts, cuts[1:]))
     jobs = [_pool(threads).submit(work, stretch, first) for stretch, first in others]
     work(own, 0)
