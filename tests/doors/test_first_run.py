@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import otowake
+from otowake import kept
 from otowake.cli import host
 from otowake.ops import OPS
 from otowake.ops.cpu import ahead
@@ -15,7 +16,7 @@ from otowake.ops.cpu import ahead
 
 @pytest.fixture
 def started(tmp_path, monkeypatch):
-    """A package that nothing has been compiled of; the processes that are started."""
+    """A place where nothing has been compiled; the processes that are started."""
     calls = []
 
     class Process:
@@ -26,45 +27,26 @@ def started(tmp_path, monkeypatch):
         def kill(self):
             pass
 
-    (tmp_path / "__pycache__").mkdir()
-    (tmp_path / "fused.py").touch()
-    os.utime(tmp_path / "fused.py", (1e9, 1e9))
-    monkeypatch.setattr(host, "KERNELS", tmp_path)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(host.subprocess, "Popen", Process)
     monkeypatch.setattr(host.os, "cpu_count", lambda: 2)
-    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     return calls
-
-
-def compiled(folder, when):
-    index = folder / "__pycache__" / "fused._covariances-7.py311.nbi"
-    index.touch()
-    os.utime(index, (when, when))
 
 
 def test_on_the_first_run_another_process_compiles(started):
     host.compile_ahead()
-    assert started == [[sys.executable, "-m", "otowake.ops.cpu.ahead"]]
+    assert started == [[sys.executable, "-m", "otowake.ops.cpu.ahead", "--beside"]]
 
 
-def test_what_is_compiled_is_left_alone(started, tmp_path):
-    compiled(tmp_path, 1e9 + 1)
+def test_what_is_compiled_is_left_alone(started):
+    kept.write(kept.name("ahead"), b"")
     host.compile_ahead()
     assert not started
 
 
-def test_kernels_that_are_kept_elsewhere_are_found_there(started, tmp_path, monkeypatch):
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "elsewhere"))
-    host.compile_ahead()
-    assert len(started) == 1
-    (tmp_path / "elsewhere" / "cpu_1" / "__pycache__").mkdir(parents=True)
-    compiled(tmp_path / "elsewhere" / "cpu_1", 1e9 + 1)
-    host.compile_ahead()
-    assert len(started) == 1
-
-
-def test_what_was_compiled_of_an_older_version_does_not_count(started, tmp_path):
-    compiled(tmp_path, 1e9 - 1)
+def test_what_was_compiled_of_an_older_version_does_not_count(started, monkeypatch):
+    kept.write(kept.name("ahead"), b"")
+    monkeypatch.setattr(kept, "made_of", lambda: "younger")
     host.compile_ahead()
     assert len(started) == 1
 
@@ -74,9 +56,22 @@ def test_nothing_is_started_where_it_would_not_help(started, monkeypatch, reason
     if reason == "one core":
         monkeypatch.setattr(host.os, "cpu_count", lambda: 1)
     else:
-        monkeypatch.setattr(host.os, "access", lambda *_: False)
+        monkeypatch.setattr(kept, "writable", lambda: False)
     host.compile_ahead()
     assert not started
+
+
+def test_all_is_compiled_once_and_then_known(tmp_path):
+    """In two processes that meet, then in none; whatever its folder, a process of its own finds all."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    words = [sys.executable, "-m", "otowake.ops.cpu.ahead"]
+    files = []
+    for _ in range(2):
+        subprocess.run(words, env=environment, check=True, timeout=300)
+        files.append({path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.kernel")})
+    compiled = [{path: when for path, when in some.items() if not path.name.startswith("ahead.")} for some in files]
+    assert compiled[0] == compiled[1]
+    assert len(compiled[0]) >= len(ahead.calls())
 
 
 def test_the_kernels_of_the_usual_separation_are_compiled(monkeypatch):
@@ -95,7 +90,7 @@ def test_the_kernels_of_the_usual_separation_are_compiled(monkeypatch):
         run()
         return found
 
-    ahead_of = taken(ahead.main)
+    ahead_of = taken(lambda: [call() for call in ahead.calls()])
     x = np.random.default_rng(0).laplace(size=(2, 9000))
     needed = taken(lambda: otowake.separate(x, 8000, iterations=2))
     same_kernel = {"demixed_radius": "demixed_power"}

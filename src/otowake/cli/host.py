@@ -11,11 +11,10 @@ import logging
 import os
 import subprocess
 import sys
-from pathlib import Path
+
+from otowake import kept
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt(3)
-
-KERNELS = Path(__file__).parents[1] / "ops" / "cpu"
 
 
 def prepare_process() -> None:
@@ -46,13 +45,8 @@ def compile_ahead() -> None:
 
     Nothing is done where kernels were compiled before, cannot be kept here, or a second process would be in the way.
     """
-    asked = os.environ.get("NUMBA_CACHE_DIR")
-    place = Path(asked) if asked else KERNELS / "__pycache__"
-    kept = [file.stat().st_mtime for file in place.glob("**/fused.*.nbi")]
-    written = (KERNELS / "fused.py").stat().st_mtime
-    nowhere = not asked and not os.access(KERNELS, os.W_OK)
-    if nowhere or max(kept, default=0) > written or (os.cpu_count() or 1) < 2:
+    if kept.read(kept.name("ahead")) is not None or not kept.writable() or (os.cpu_count() or 1) < 2:
         return
-    words, none = [sys.executable, "-m", "otowake.ops.cpu.ahead"], subprocess.DEVNULL
+    words, none = [sys.executable, "-m", "otowake.ops.cpu.ahead", "--beside"], subprocess.DEVNULL
     with contextlib.suppress(OSError):  # then all is compiled here
         atexit.register(subprocess.Popen(words, stdin=none, stdout=none, stderr=none).kill)

@@ -1,44 +1,66 @@
 """Compiles kernels of the usual separation before they are asked for: `python -m otowake.ops.cpu.ahead`.
 
-The command runs it beside itself when nothing has been compiled yet (`cli/host.py`).  It begins with the kernels that
-are needed last, so that the two meet in the middle; each is called with a few numbers and kept on disk.
+Where otowake is installed by `make`, or a wheel is made, that is done once, in two processes: one begins with the
+kernel that is needed first, the other with the last, and they meet in the middle.  Elsewhere the command's first run is
+one of the two (`cli/host.py`), and the other is told `--beside`.  Each kernel is called with a few numbers.
 """
+
+import subprocess
+import sys
+from collections.abc import Callable
 
 import torch
 
+from otowake import kept
 from otowake.ops import (
     abs2_by_bin,
     angular_posterior,
     demixed,
     demixed_power,
     factors_moved,
+    inverse,
     ip1_sweep,
+    log_abs_det,
+    modelled_cost,
     modelled_covariance,
-    slope_cost,
     weighted_covariance,
 )
 
 
-def main() -> None:
-    """Of two microphones, in single precision, with two bases: sizes are not compiled, types are."""
+def calls() -> list[Callable[[], object]]:
+    """Of two microphones, in single precision, with two bases: sizes are not compiled, types are.  What is needed last
+    comes first."""
     m, f, t = 2, 3, 4
     X = torch.ones(f, m, t, dtype=torch.complex64).movedim(0, 1)
     W = torch.eye(m, dtype=torch.complex128).expand(f, m, m).clone()
+    V = W.unsqueeze(-3).expand(f, m, m, m)
     v, B, H, e = (torch.ones(m, *shape) for shape in ((f, t), (f, 2), (2, t), (f, 1)))
     slope, power = (torch.tensor(x, dtype=torch.float64) for x in ([1.0, 0.0, 0.0], [0.5]))
-    V = modelled_covariance(X, W, B, H, e, slope)
-    factors_moved(v, B, H, e, power, slope)
-    slope_cost(v, v, slope)
-    demixed(X.to(torch.complex128), W)
-    abs2_by_bin(X)
-    demixed(X, W)
-    ip1_sweep(V, W)
     ones = torch.ones(f, m, dtype=torch.float64)
-    angular_posterior(X, W.unsqueeze(-3).expand(f, m, m, m), v, ones, ones)
-    demixed_power(X, W)
-    weighted_covariance(X, v)
-    weighted_covariance(X.to(torch.complex128), v.double())
+    return [
+        lambda: modelled_covariance(X, W, B, H, e, slope),
+        lambda: factors_moved(v, B, H, e, power, slope),
+        lambda: modelled_cost(X, W, B, H, e, slope),
+        lambda: demixed(X.to(torch.complex128), W),
+        lambda: abs2_by_bin(X),
+        lambda: demixed(X, W),
+        lambda: (ip1_sweep(V, W), inverse(W), log_abs_det(W)),  # one kernel
+        lambda: angular_posterior(X, V, v, ones, ones),
+        lambda: demixed_power(X, W),
+        lambda: weighted_covariance(X, v),
+        lambda: weighted_covariance(X.to(torch.complex128), v.double()),
+    ]
+
+
+def main(beside: bool) -> None:
+    """All of them; beside another process that begins at the other end."""
+    other = None if beside else subprocess.Popen([sys.executable, "-m", __spec__.name, "--beside"])
+    for call in calls() if beside else reversed(calls()):
+        call()
+    if other is not None and other.wait():
+        raise SystemExit(other.returncode)
+    kept.write(kept.name("ahead"), b"")
 
 
 if __name__ == "__main__":
-    main()
+    main("--beside" in sys.argv)

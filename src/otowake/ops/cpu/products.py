@@ -13,9 +13,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from otowake.ops.cpu.compile import ROUNDING, part
+from otowake.ops.cpu.compile import ROUNDING, WIDE, part
 from otowake.ops.cpu.registers import count
-from otowake.ops.cpu.vectors import BYTES, WIDE, Vector, llvm_of, spread_over
+from otowake.ops.cpu.vectors import BYTES, Vector, llvm_of, spread_over
 
 TALL, FLAT = ((12, 2), (6, 4)) if WIDE else ((6, 2), (6, 2))
 """Rows and vectors of a tile: its sums, a row of vectors and one number fill the registers."""

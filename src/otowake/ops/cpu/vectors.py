@@ -15,17 +15,12 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from llvmlite.binding import get_host_cpu_features
-from numba import config, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
-from otowake.ops.cpu.compile import ROUNDING
+from otowake.ops.cpu.compile import ROUNDING, WIDE
 
-WIDE = "avx512f" in (
-    getattr(config, "CPU_FEATURES", None) or ",".join(k for k, on in get_host_cpu_features().items() if on)
-)
-"""Whether there are 32 registers of 64 bytes, and not 16 of 32."""
 BYTES = 64 if WIDE else 32
 INDEX = ir.IntType(32)
 
