@@ -1,7 +1,8 @@
 """Iterations in fewer pieces: the same steps, with less of the size of the spectrogram written and read in between.
 
 compiled(method)    the method, and all that it is made of, with the steps that there are kernels for:
-                    NMF under demixing by IP1 (ILRMA, consistent ILRMA) makes neither v nor r nor weights for all frames
+                    NMF under demixing by IP1 (ILRMA, consistent ILRMA) and its cost make neither v nor r nor weights
+                    for all frames
 
 A step that is not one of these is done as it is written.  `tests/laws` holds both to one result.
 """
@@ -10,13 +11,13 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, cast
 
 from otowake.core.method import Method
-from otowake.core.separator import Separator, SeparatorState
-from otowake.core.types import Mixture
-from otowake.ops import constants, demixed_step, ip1_sweep, modelled_covariance
+from otowake.core.separator import Separator, SeparatorState, Whole
+from otowake.core.types import Cost, Mixture
+from otowake.ops import constants, demixed_step, ip1_sweep, modelled_cost, modelled_covariance
 from otowake.source.nmf import Nmf
 from otowake.spatial.consistent import Consistent
 from otowake.spatial.demix import ip1
-from otowake.spatial.determined import Determined, demixed_by
+from otowake.spatial.determined import Determined, demixed_by, volume
 
 
 def compiled(method: Method) -> Method:
@@ -30,7 +31,7 @@ def _with_kernels(part: Any) -> Any:
         each = tuple(map(_with_kernels, part))
         return part if all(a is b for a, b in zip(part, each)) else each
     if isinstance(part, Separator):
-        return replace(part, whole=stepped) if _suits(part) else part
+        return replace(part, whole=Whole(stepped, costing)) if _suits(part) else part
     if not is_dataclass(part) or isinstance(part, type):
         return part
     held = {field.name: getattr(part, field.name) for field in fields(part) if field.init}
@@ -67,3 +68,12 @@ def stepped(method: Separator, X: Mixture, s: SeparatorState) -> SeparatorState:
         z = source.update(z, method.spatial.split(method.spatial.observe(X, p), p))
         W = ip1_sweep(modelled_covariance(X, p.W, *z, slope), p.W)
     return method.scaled(X, z, demixed_by(p, W))
+
+
+def costing(method: Separator, X: Mixture, s: SeparatorState) -> Cost:
+    """The cost, powers and scales made where they are added up."""
+    z, p = s
+    slope = cast(Determined, _determined(method.spatial)).density.slope(z.e)
+    if not modelled_cost.suits(X, p.W, *z, slope):
+        return method.written_cost(X, s)
+    return modelled_cost(X, p.W, *z, slope) + volume(p.W, X.shape[-1]) + method.source.penalty(z)

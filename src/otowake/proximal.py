@@ -28,7 +28,18 @@ from torch import Tensor
 from otowake.core.errors import OtowakeError
 from otowake.core.types import Cost, Covariance, Demixer, Images, Live, Mixture, Spec
 from otowake.linalg.safe import divide, rooted
-from otowake.ops import abs2, demixed, dual_ahead, dual_pull, dual_step, frame_sizes, log_det_prox, norm
+from otowake.ops import (
+    abs2,
+    demixed,
+    dual_ahead,
+    dual_pull,
+    dual_step,
+    frame_sizes,
+    inverse,
+    log_abs_det,
+    log_det_prox,
+    norm,
+)
 from otowake.source.shrink import Group, Priced, Shrinks
 from otowake.spatial.determined import Determined, DeterminedState
 from otowake.spatial.projection import projected_images
@@ -169,7 +180,7 @@ class Proximal:
         Q = whitening(C * X.shape[-1], live)
         W = torch.eye(X.shape[-3], dtype=C.dtype, device=X.device).expand_as(C).clone()
         if self.first is not None:
-            found = Determined().begun(self.first(X, seed)).W @ torch.linalg.inv_ex(Q).inverse
+            found = Determined().begun(self.first(X, seed)).W @ inverse(Q)
             found = found / norm(found, (-1,)).unsqueeze(-1)
             W = torch.where(live[..., None, None], found, W)
         Y = demixed(_white(X, Q, live), W)
@@ -184,7 +195,7 @@ class Proximal:
         return torch.stack(each, -1)
 
     def step(self, X: Mixture, s: ProximalState) -> ProximalState:
-        level = torch.linalg.inv_ex(s.p.W @ s.Q).inverse[..., 0, :].abs().mT.unsqueeze(-1).to(X.real.dtype)
+        level = inverse(s.p.W @ s.Q)[..., 0, :].abs().mT.unsqueeze(-1).to(X.real.dtype)
 
         def shrunk(Z: Duals, a: float) -> Duals:
             parts = zip(self.shrinks, Z.unbind(-4), (a * s.price).unbind(-1), strict=True)
@@ -200,14 +211,14 @@ class Proximal:
         if len(priced) < len(self.shrinks):
             return s.gap.amax(-1)
         Y = demixed(_white(X, s.Q, s.live), s.p.W)
-        cost = -torch.linalg.slogdet(s.p.W).logabsdet.sum(-1)
+        cost = -log_abs_det(s.p.W).sum(-1)
         for shrink, price in zip(priced, s.price.unbind(-1), strict=True):
             cost = cost + price * shrink.cost(Y)
         return cost
 
     def images(self, X: Mixture, s: ProximalState, microphones: Sequence[int]) -> Images:
         W = s.p.W @ s.Q
-        return projected_images(X, demixed(X, W), torch.linalg.inv_ex(W).inverse, s.live, microphones)
+        return projected_images(X, demixed(X, W), inverse(W), s.live, microphones)
 
     def estimate(self, X: Mixture, s: ProximalState) -> Spec:
         """Each source as the first microphone hears it."""

@@ -28,7 +28,7 @@ from otowake.core.run import iterate, last, until
 from otowake.core.separator import Separator
 from otowake.core.types import Cost, Images, Live, Mixture, Power, Spec
 from otowake.linalg.safe import divide, tiny, variance_floor
-from otowake.ops import abs2, demixed
+from otowake.ops import abs2, demixed, inverse
 from otowake.spatial.projection import shared_out
 
 
@@ -78,11 +78,11 @@ class RankConstrained:
         s = last(until(iterate(self.first, X, seed=seed), steps=self.steps)).state
         p, _ = self.first.spatial.gauge(s.p)
         W = self._target_first(demixed(X, p.W), p.W)
-        A, Y = torch.linalg.inv_ex(W).inverse, demixed(X, W)
+        A, Y = inverse(W), demixed(X, W)
         eye = torch.eye(m - 1, dtype=W.dtype, device=X.device)
         others = torch.where(p.live[..., None, None], W[..., 1:, :] @ p.C @ W[..., 1:, :].mH, eye)
         e = variance_floor(X)
-        kap = (Y[..., 1:, :, :].conj() * demixed(Y[..., 1:, :, :], torch.linalg.inv_ex(others).inverse)).sum(-3).real
+        kap = (Y[..., 1:, :, :].conj() * demixed(Y[..., 1:, :, :], inverse(others))).sum(-3).real
         v = torch.stack([abs2(Y[..., 0, :, :]), kap.clamp_min(0) + e], -3)
         spread = A[..., :, 1:] @ others @ A[..., :, 1:].mH
         share = spread.diagonal(dim1=-2, dim2=-1).real.sum(-1) / (m - 1)

@@ -21,6 +21,13 @@ class SeparatorState(NamedTuple):
     p: Any
 
 
+class Whole(NamedTuple):
+    """How a separator of certain parts does these in fewer pieces: (separator, X, s) -> a new state, or the cost."""
+
+    step: "Callable[[Separator, Mixture, SeparatorState], SeparatorState]"
+    cost: "Callable[[Separator, Mixture, SeparatorState], Cost]"
+
+
 @dataclass(frozen=True)
 class Separator:
     """A source model and a spatial model that descend one cost in turn.
@@ -28,12 +35,12 @@ class Separator:
     Args:
         source: how much power each sound may have (`Nmf`, `Frame`, `Flat`, ...).
         spatial: how sounds reach the microphones (`Observed`, `Determined`, ...).
-        whole: None, or how just these two take a step (self, X, s) in fewer pieces (`otowake.fused`).
+        whole: None, or how just these two are done in fewer pieces (`otowake.fused`).
     """
 
     source: SourceModel
     spatial: SpatialModel
-    whole: "Callable[[Separator, Mixture, SeparatorState], SeparatorState] | None" = None
+    whole: Whole | None = None
 
     @property
     def proved(self) -> bool:
@@ -51,7 +58,7 @@ class Separator:
         return SeparatorState(self.source.init(self.spatial.power(o, p), seed), p)
 
     def step(self, X: Mixture, s: SeparatorState) -> SeparatorState:
-        return self.written(X, s) if self.whole is None else self.whole(self, X, s)
+        return self.written(X, s) if self.whole is None else self.whole.step(self, X, s)
 
     def written(self, X: Mixture, s: SeparatorState) -> SeparatorState:
         """The step as above."""
@@ -66,6 +73,10 @@ class Separator:
         return SeparatorState(self.source.rescale(z, g.to(X.real.dtype)), p)
 
     def cost(self, X: Mixture, s: SeparatorState) -> Cost:
+        return self.written_cost(X, s) if self.whole is None else self.whole.cost(self, X, s)
+
+    def written_cost(self, X: Mixture, s: SeparatorState) -> Cost:
+        """What the step descends."""
         return self.spatial.cost(X, s.p, self.source.psd(s.z)) + self.source.penalty(s.z)
 
     def images(self, X: Mixture, s: SeparatorState, microphones: Sequence[int]) -> Images:

@@ -5,8 +5,9 @@ from otowake.ops.covariance import weighted_covariance
 from otowake.ops.demix import abs2, abs2_by_bin, demixed, demixed_power, demixed_radius
 from otowake.ops.factored import activations_change, bases_change, factored_activations, factored_bases
 from otowake.ops.full import full_halves, full_turned
-from otowake.ops.fused import demixed_step, modelled_covariance, unit_rows
+from otowake.ops.fused import demixed_step, modelled_cost, modelled_covariance, unit_rows
 from otowake.ops.joint import joint_activations, joint_bases, joint_shares, joint_weight
+from otowake.ops.matrices import inverse, log_abs_det
 from otowake.ops.prox import log_det_prox
 from otowake.ops.ratio import (
     bases_ratio,
@@ -47,6 +48,7 @@ __all__ = [
     "full_halves",
     "full_turned",
     "gains_ratio",
+    "inverse",
     "ip1_sweep",
     "ip2_sweep",
     "iss1_sweep",
@@ -54,7 +56,9 @@ __all__ = [
     "joint_bases",
     "joint_shares",
     "joint_weight",
+    "log_abs_det",
     "log_det_prox",
+    "modelled_cost",
     "modelled_covariance",
     "norm",
     "raised",

@@ -2,6 +2,7 @@
 
 demixed_step         B, H and W after their updates in this order, seen v = |W X|^2
 modelled_covariance  V_nf = (1/T) sum_t phi x x^H with the weights phi = c (v/r + a)^g / r of that model
+modelled_cost        sum log r + rho(v / r) of that model, in double precision
 unit_rows            w_n / lambda_n and 1 / lambda_n^2, lambda_n^2 = mean_f w_n^H C_f w_n: each row's mean power is one
 """
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from otowake.ops.covariance import definition as covariance_definition
 from otowake.ops.demix import power_definition
-from otowake.ops.ratio import moved_definition, suits_kernel, weight_definition
+from otowake.ops.ratio import cost_definition, moved_definition, suits_kernel, weight_definition
 from otowake.ops.registry import Op
 from otowake.ops.sweep import ip1_definition
 
@@ -24,6 +25,10 @@ def step_definition(
 
 def modelled_definition(X: Tensor, W: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> Tensor:
     return covariance_definition(X, weight_definition(power_definition(X, W), B @ H + e, slope))
+
+
+def modelled_cost_definition(X: Tensor, W: Tensor, B: Tensor, H: Tensor, e: Tensor, slope: Tensor) -> Tensor:
+    return cost_definition(power_definition(X, W), B @ H + e, slope)
 
 
 def unit_definition(W: Tensor, C: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,5 +58,13 @@ modelled_covariance = Op(
     _suits,
 )
 """The same without the power -> *b f n m m, in double precision."""
+modelled_cost = Op(
+    "modelled_cost",
+    modelled_cost_definition,
+    "cost",
+    "(Tensor X, Tensor W, Tensor B, Tensor H, Tensor e, Tensor slope) -> Tensor",
+    _suits,
+)
+"""The same arguments -> *b."""
 unit_rows = Op("unit_rows", unit_definition, "fused", "(Tensor W, Tensor C) -> (Tensor, Tensor)")
 """(W: *b f n m, C: *b f m m) -> W and *b n, which is 1 where there is no power."""

@@ -1,4 +1,4 @@
-"""Iterative projection as steps for any device: the algebra of `ops.sweep`, without its inverses."""
+"""Iterative projection as steps for any device, the algebra of `ops.sweep` without its inverses; and inverses."""
 
 from functools import lru_cache
 from itertools import product
@@ -10,6 +10,40 @@ Vector = list[Number]
 Matrix = list[Vector]
 Ones = tuple[Number, ...]
 """1, -1 and, where it is needed, 1 + i least."""
+
+
+@lru_cache
+def inverse_steps(M: int) -> Steps:
+    """V holds a matrix, W becomes its inverse."""
+    do = Program()
+    P, A = do.matrix(M), do.matrix(M)
+    for i, j in product(range(M), repeat=2):
+        do.read_v(P[i][j], i * M + j)
+    do.inverse(A, P)
+    for i, j in product(range(M), repeat=2):
+        do.write(A[i][j], i * M + j)
+    return do.done()
+
+
+@lru_cache
+def pivot_steps(M: int) -> Steps:
+    """V holds a matrix, W becomes its pivots, whose product is the determinant but for a sign."""
+    do = Program()
+    P, d = do.matrix(M), do.number()
+    for i, j in product(range(M), repeat=2):
+        do.read_v(P[i][j], i * M + j)
+    for c in range(M):
+        for i in range(c + 1, M):
+            do.larger(d, P[c][c], P[i][c])
+            for j in range(c, M):
+                do.exchanged(d, P[c][j], P[i][j])
+        do.write(P[c][c], c)
+        do.reciprocal(d, P[c][c])
+        for i in range(c + 1, M):
+            do.times(P[i][c], P[i][c], d)
+            for j in range(c + 1, M):
+                do.less(P[i][j], P[i][c], P[c][j])
+    return do.done()
 
 
 @lru_cache

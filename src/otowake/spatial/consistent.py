@@ -17,7 +17,7 @@ import torch
 
 from otowake.core.method import Split
 from otowake.core.types import Cost, Gain, Images, Mixture, Power
-from otowake.ops import abs2_by_bin, demixed
+from otowake.ops import abs2_by_bin, demixed, inverse
 from otowake.signal.stft import Stft
 from otowake.spatial.determined import Determined, DeterminedState
 from otowake.spatial.shares import Directions
@@ -71,7 +71,7 @@ def projected_back(p: DeterminedState) -> tuple[DeterminedState, Gain]:
 
     Bins that are not demixed keep W = I: projection back would empty all their rows but the first.
     """
-    a = torch.linalg.inv_ex(p.W).inverse[..., 0, :]  # *b f n
+    a = inverse(p.W)[..., 0, :]  # *b f n
     gain = a.real**2 + a.imag**2
     usable = p.live[..., None] & (gain > 0)
     a = torch.where(usable, a, torch.ones_like(a))

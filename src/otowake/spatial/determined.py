@@ -23,7 +23,7 @@ from otowake.core.errors import OtowakeError
 from otowake.core.method import Split
 from otowake.core.types import Cost, Covariance, Demixer, Gain, Images, Live, Mixture, Power
 from otowake.divergence.density import Density, Gauss
-from otowake.ops import demixed, demixed_power
+from otowake.ops import demixed, demixed_power, inverse, log_abs_det
 from otowake.spatial.demix.ip import ip1
 from otowake.spatial.demix.update import Demix, degree
 from otowake.spatial.projection import normalised, projected_images
@@ -85,12 +85,10 @@ class Determined:
         return demixed_by(p, self.demix(X, p.W, self.density.weight(o, r)))
 
     def cost(self, X: Mixture, p: DeterminedState, r: Power) -> Cost:
-        log_det = torch.linalg.slogdet(p.W).logabsdet.sum(-1)
-        return self.density.cost(self.observe(X, p), r) - 2 * X.shape[-1] * log_det
+        return self.density.cost(self.observe(X, p), r) + volume(p.W, X.shape[-1])
 
     def images(self, X: Mixture, p: DeterminedState, r: Power, microphones: Sequence[int]) -> Images:
-        A = torch.linalg.inv_ex(p.W).inverse
-        return projected_images(X, demixed(X, p.W), A, p.live, microphones)
+        return projected_images(X, demixed(X, p.W), inverse(p.W), p.live, microphones)
 
     def gauge(self, p: DeterminedState) -> tuple[DeterminedState, Gain]:
         return normalised(p)
@@ -99,3 +97,8 @@ class Determined:
 def demixed_by(p: DeterminedState, W: Demixer) -> DeterminedState:
     """With new demixing matrices; bins that are not demixed keep theirs."""
     return p._replace(W=torch.where(p.live[..., None, None], W, p.W))
+
+
+def volume(W: Demixer, frames: int) -> Cost:
+    """What demixing costs by itself, - 2 T sum_f log|det W_f|."""
+    return -2 * frames * log_abs_det(W).sum(-1)

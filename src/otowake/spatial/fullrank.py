@@ -28,7 +28,7 @@ from otowake.core.types import Cost, Covariance, Gain, Images, Live, Mixture, Po
 from otowake.divergence.density import Density, Gauss
 from otowake.linalg.hermitian import riccati
 from otowake.linalg.safe import mean_eigenvalue, tiny, variance_floor, widened
-from otowake.ops import abs2
+from otowake.ops import abs2, inverse
 from otowake.ops.full import full_halves, full_turned, solved
 from otowake.spatial.determined import DeterminedState
 from otowake.spatial.jointdiag import JointDiag, JointDiagState
@@ -85,7 +85,7 @@ class FullRank:
         if isinstance(p, Directions):
             return FullRankState(widened(p.R.movedim(-3, -4)).contiguous(), p.C, p.live)
         p = JointDiag(self.sources).begun(p)
-        A = torch.linalg.inv_ex(p.Q).inverse.unsqueeze(-4)
+        A = inverse(p.Q).unsqueeze(-4)
         return FullRankState(widened((A * p.G.unsqueeze(-2)) @ A.mH), p.C, p.live)
 
     def observe(self, X: Mixture, p: FullRankState) -> Mixture:

@@ -29,11 +29,11 @@ from otowake.core.method import Split, SplitGradient
 from otowake.core.types import Cost, Covariance, Gain, Images, Live, Mixture, Power
 from otowake.divergence.density import Density, Gauss
 from otowake.linalg.safe import divide, rooted, variance_floor
-from otowake.ops import demixed, demixed_power, unit_rows
+from otowake.ops import demixed, demixed_power, inverse, unit_rows
 from otowake.ops.joint import channels, heard, joint_shares, joint_weight, jointly
 from otowake.spatial.demix.ip import ip1
 from otowake.spatial.demix.update import Demix, degree
-from otowake.spatial.determined import DeterminedState
+from otowake.spatial.determined import DeterminedState, volume
 from otowake.spatial.projection import shared_out
 from otowake.spatial.rank import covariance, full_rank_bins
 from otowake.spatial.relevance import POWERS, Held, check_relevance, relevance_cost, slopes
@@ -142,13 +142,12 @@ class JointDiag:
         return Held(N, N.sum(-2, keepdim=True) + f * t * p.e[..., 0].mT, self.relevance * f * t)
 
     def cost(self, X: Mixture, p: JointDiagState, r: Power) -> Cost:
-        log_det = torch.linalg.slogdet(p.Q).logabsdet.sum(-1)
-        cost = self.density.cost(self.observe(X, p), channels(r, p.G, p.e)) - 2 * X.shape[-1] * log_det
+        cost = self.density.cost(self.observe(X, p), channels(r, p.G, p.e)) + volume(p.Q, X.shape[-1])
         return cost + relevance_cost(self._held(X, p, r)) if self.relevance else cost
 
     def images(self, X: Mixture, p: JointDiagState, r: Power, microphones: Sequence[int]) -> Images:
         mics = list(microphones)
-        A = torch.linalg.inv_ex(p.Q).inverse[..., mics, :]
+        A = inverse(p.Q)[..., mics, :]
         n, U = p.G.shape[-3], demixed(X, p.Q) / channels(r, p.G, p.e)
         parts = [U * channels(r[..., k : k + 1, :, :], p.G[..., k : k + 1, :, :], p.e / n) for k in range(n)]
         heard = torch.stack([demixed(part, A) for part in parts], -4)

@@ -21,7 +21,7 @@ from otowake.core.method import Split
 from otowake.core.types import Cost, Covariance, Demixer, Gain, Images, Live, Mixture, Power
 from otowake.divergence.density import Density, Gauss
 from otowake.linalg.safe import loaded, mean_eigenvalue, tiny
-from otowake.ops import demixed, demixed_power, weighted_covariance
+from otowake.ops import demixed, demixed_power, inverse, weighted_covariance
 from otowake.spatial.demix.update import with_rows
 from otowake.spatial.projection import normalised, projected_images
 from otowake.spatial.rank import covariance, full_rank_bins
@@ -97,7 +97,7 @@ class Overdetermined:
         return self.density.cost(self.observe(X, p), r) + X.shape[-1] * logs.sum(-1)
 
     def images(self, X: Mixture, p: OverdeterminedState, r: Power, microphones: Sequence[int]) -> Images:
-        A = torch.linalg.inv_ex(completed(p)).inverse[..., : self.sources]
+        A = inverse(completed(p))[..., : self.sources]
         return projected_images(X, demixed(X, p.W), A, p.live, microphones)
 
     def gauge(self, p: OverdeterminedState) -> tuple[OverdeterminedState, Gain]:

@@ -90,10 +90,10 @@ def demixed_step(
     """Kernel of `ops.fused.demixed_step`."""
     arrays, numbers = arguments(B, H, e, power, slope)
     b, h, w = np.empty_like(arrays[0]), arrays[1].copy(), np.array(flat(W, 3), order="C")
-    for seen, (*old, es), own, gains, rows in zip(_seen(X, W), zip(*arrays), b, h, w):
-        from_slices(_factors, B.shape[-2], [*seen, *old, es, *numbers, own], old[1], numbers[1:], gains)
+    for some, (*old, es), own, gains, rows in zip(seen(X, W), zip(*arrays), b, h, w):
+        from_slices(_factors, B.shape[-2], [*some, *old, es, *numbers, own], old[1], numbers[1:], gains)
         V = scratch("covariances", (*rows.shape, rows.shape[-1]), np.dtype(np.complex128))
-        over_bins(_covariances, len(V), *seen, own, gains, es, numbers[0], many(X.shape[-3]), V)
+        over_bins(_covariances, len(V), *some, own, gains, es, numbers[0], many(X.shape[-3]), V)
         swept(ip1_steps(W.shape[-1]), V, rows, _LOADING)
     batch = W.shape[:-3]
     return result(b, batch), cut(h, H), result(w, batch)
@@ -103,12 +103,12 @@ def modelled_covariance(X: Tensor, W: Tensor, B: Tensor, H: Tensor, e: Tensor, s
     """Kernel of `ops.fused.modelled_covariance`."""
     arrays, (cost, _) = arguments(B, H, e, slope)
     V = torch.empty((*W.shape, X.shape[-3]), dtype=torch.complex128)
-    for seen, *model, to in zip(_seen(X, W), *arrays, flat(V, 4)):
-        over_bins(_covariances, len(to), *seen, *model, cost, many(X.shape[-3]), to)
+    for some, *model, to in zip(seen(X, W), *arrays, flat(V, 4)):
+        over_bins(_covariances, len(to), *some, *model, cost, many(X.shape[-3]), to)
     return V
 
 
-def _seen(X: Tensor, W: Tensor) -> Iterator[Arrays]:
+def seen(X: Tensor, W: Tensor) -> Iterator[Arrays]:
     """X: f m t and W: f n 1 m of each item, in the precision of X."""
     for x, w in zip(flat(X, 3), flat(W.to(X.dtype).unsqueeze(-2), 4)):
         yield [bins_first(x), np.ascontiguousarray(w)]
