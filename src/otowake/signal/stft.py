@@ -114,7 +114,7 @@ class Stft:
 
     def _laid(self, X: Complex[Tensor, "*b f t"]) -> Float[Tensor, "*b _"]:
         """The frames' own signals over each other, from the beginning of the first one."""
-        return _overlap_added(torch.fft.irfft(X.mT, n=self.n_fft).mul_(self.dual(X)), self.hop)
+        return _overlap_added(torch.fft.irfft(X.mT.contiguous(), n=self.n_fft).mul_(self.dual(X)), self.hop)
 
     def dual(self, x: Tensor) -> Float[Tensor, " n_fft"]:
         """The synthesis window: the window over the sum of squared windows, which repeats every hop samples
