@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from otowake.signal.stft import Stft
-from otowake.tasks.drawing import figure, levels
-from otowake.tasks.drawing import spectrograms as panels
+from otowake.tasks.drawing import figure, levels, panels
+from otowake.tasks.drawing import spectrograms as seen
 from otowake.tasks.drawing.costs import cost_curve
 from otowake.tasks.drawing.masks import masks, painted
 from otowake.tasks.drawing.spectrograms import spectrograms
@@ -22,8 +22,8 @@ def tone(hertz, samples=RATE, amplitude=1.0):
 
 
 def drawn(x):
-    grid = panels._grid(len(x), RATE)
-    return grid, panels._levels(x, grid)
+    grid = seen._grid(len(x), RATE)
+    return grid, seen._levels(x, grid)
 
 
 def row(grid, hertz):

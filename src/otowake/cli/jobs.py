@@ -1,15 +1,13 @@
 """What `separate`, `extract` and `parts` do with recordings, one after the other: read, compute, write, say so."""
 
-import contextlib
 import json
 import logging
 import math
 import os
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +17,7 @@ from otowake.cli.interrupt import Stopped, interruptible
 from otowake.core.errors import OtowakeError
 
 if TYPE_CHECKING:
+    from otowake.cli.easel import Easel
     from otowake.cli.forms import Form, Parts, Sound
     from otowake.signal.audio import Recording
     from otowake.tasks.door import Progress, Watch
@@ -132,15 +131,23 @@ def whole(
     compute: "Callable[[Recording, Watch], Outcome]", *, plots: bool, bar: bool
 ) -> Callable[[Job], dict[str, Any]]:
     """What `each` does with a recording that is computed in one piece."""
-    return lambda job: _one(job, compute, plots, bar)
+
+    @cache
+    def easel() -> "Easel":
+        """One for all recordings, from the first on."""
+        from otowake.cli.easel import Easel
+
+        return Easel()
+
+    return lambda job: _one(job, compute, easel() if plots else None, bar)
 
 
-def _one(job: Job, compute: "Callable[[Recording, Watch], Outcome]", plots: bool, bar: bool) -> dict[str, Any]:
+def _one(
+    job: Job, compute: "Callable[[Recording, Watch], Outcome]", easel: "Easel | None", bar: bool
+) -> dict[str, Any]:
     def work(watch: "Watch") -> "tuple[Recording, Outcome]":
         from otowake.signal import audio
 
-        if plots:
-            threading.Thread(target=_fetch_ahead, daemon=True).start()
         recording = audio.stack(job.paths) if len(job.paths) > 1 else audio.read(job.paths[0])
         channels, samples = recording.samples.shape
         log.info("%s: %d channels, %d samples at %d Hz", job.paths[0], channels, samples, recording.rate)
@@ -150,10 +157,10 @@ def _one(job: Job, compute: "Callable[[Recording, Watch], Outcome]", plots: bool
         log.info("%s: %d iterations in %.2f s", report["method"], report["iterations"], report["seconds"])
         return recording, outcome
 
-    return _written(job, *followed(job.paths[0].name, bar, work), plots)
+    return _written(job, *followed(job.paths[0].name, bar, work), easel)
 
 
-def _written(job: Job, recording: "Recording", outcome: Outcome, plots: bool) -> dict[str, Any]:
+def _written(job: Job, recording: "Recording", outcome: Outcome, easel: "Easel | None") -> dict[str, Any]:
     """Writes everything, and returns the report."""
     from otowake.cli.forms import finer, forms, write_parts
     from otowake.cli.outputs import together
@@ -163,7 +170,7 @@ def _written(job: Job, recording: "Recording", outcome: Outcome, plots: bool) ->
     whole = mixture if outcome.whole is None else outcome.whole
     rate, model = (recording.rate, recording) if outcome.rate is None else (outcome.rate, finer(recording))
     names = [f"{job.stem}-{name}" for name in outcome.names]
-    drawing = _Drawing(recording, outcome) if plots else None
+    drawing = _Drawing(recording, outcome, easel) if easel else None
     with together(job.folder) as place:
         choices = forms(outcome.parts.shape, model, job.paths[0].name)
         see = drawing.see if drawing else None
@@ -175,23 +182,19 @@ def _written(job: Job, recording: "Recording", outcome: Outcome, plots: bool) ->
         files = [*sounds, *others, *pictures, f"{job.stem}-{outcome.kind}.json"]
         report = _report(job, recording, outcome, form, files)
         write_bytes(place / files[-1], (json.dumps(report, indent=2) + "\n").encode())
+        if easel:
+            easel.finish()
     return report
-
-
-def _fetch_ahead() -> None:
-    """What draws the pictures comes in while the work goes on: it takes half a second."""
-    with contextlib.suppress(Exception):  # it would fail where it is needed, and be told of there
-        import_module("matplotlib.backends.backend_agg")
 
 
 class _Drawing:
     """The pictures of an outcome, whose sounds are seen one at a time."""
 
-    def __init__(self, recording: "Recording", outcome: Outcome) -> None:
+    def __init__(self, recording: "Recording", outcome: Outcome, easel: "Easel") -> None:
         from otowake.tasks.drawing.spectrograms import Panels
 
         few = outcome.rate is None and len(outcome.names) <= PANELS
-        self._outcome = outcome
+        self._outcome, self._easel = outcome, easel
         self._panels = Panels(recording.samples[0], recording.rate) if few else None
 
     def see(self, n: int, part: "Sound") -> None:
@@ -201,20 +204,24 @@ class _Drawing:
             self._panels.see(n, titled(self._outcome.names[n]), part if part.ndim == 1 else part[0])
 
     def files(self, place: Path, stem: str) -> list[str]:
-        """Draws into the folder `place`; gives the names."""
-        from otowake.tasks.drawing.costs import cost_curve
+        """Has them drawn into the folder `place`; gives the names."""
 
         report, names = self._outcome.report, []
         if self._panels is not None:
             names.append(f"{stem}-spectrogram.png")
-            self._panels.draw(place / names[-1], self._outcome.over)
+            if self._outcome.over is None:
+                self._easel.draw("panels", place / names[-1], **self._panels.picture()._asdict())
+            else:  # what draws over panels does not leave this process
+                from otowake.tasks.drawing.panels import panels
+
+                panels(place / names[-1], self._panels.picture(), self._outcome.over)
         if len(report["costs"]) > 1:
             names.append(f"{stem}-cost.png")
             rest = {
                 "residuals": report.get("residuals"),
                 "tolerance": report.get("settings", {}).get("tolerance", 0.0),
             }
-            cost_curve(place / names[-1], report["costs"], method=report["method"], **rest)
+            self._easel.draw("costs", place / names[-1], costs=report["costs"], method=report["method"], **rest)
         return names
 
 

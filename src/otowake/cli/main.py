@@ -4,6 +4,7 @@ Exit codes: 0 done, 2 the request cannot be carried out (one sentence says why),
 1 a bug.  Heavy libraries are imported inside the commands, so that `otowake --help` answers at once.
 """
 
+import atexit
 import contextlib
 import os
 import signal
@@ -11,7 +12,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -71,11 +72,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         signal.signal(signal.SIGTERM, _terminated)
     code = _run(list(sys.argv[1:] if argv is None else argv))
-    if argv is None and code == STOPPED:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)  # an orderly exit would wait for the kernel that still computes in its thread
+    if argv is None:
+        _leave(code)
     return code
+
+
+def _leave(code: int) -> NoReturn:
+    """The process ends at once: an orderly exit takes half a second for the million objects of torch and Numba,
+    and after Ctrl-C it would wait for the kernel that still computes in its thread."""
+    if code != STOPPED:
+        atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # nobody reads any more
+            stream.flush()
+    os._exit(code)
 
 
 def _run(arguments: list[str]) -> int:

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from otowake.signal.stft import Stft
 from otowake.tasks.drawing.axes import level_bar, level_image, time_axis
 from otowake.tasks.drawing.figure import TEXT, WIDTH, heading, new_figure, placed, save
-from otowake.tasks.drawing.levels import brightest, column_width, decibels, full_scale, loudest
+from otowake.tasks.drawing.levels import column_width, decibels, full_scale, loudest
+from otowake.tasks.drawing.panels import brightest
 
 Samples = Float[np.ndarray, "samples"]
 WINDOW = 0.03  # seconds

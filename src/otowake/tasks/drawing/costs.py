@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from otowake.tasks.drawing.factors import COLOURS
-from otowake.tasks.drawing.figure import FAINT, LINE, TEXT, heading, minus, new_figure, placed, save
+from otowake.tasks.drawing.figure import COLOURS, FAINT, LINE, TEXT, heading, minus, new_figure, placed, save
 
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 WIDE, PANEL, GAP = 6.8, 2.55, 0.55  # inches

@@ -13,10 +13,9 @@ from jaxtyping import Float
 
 from otowake.signal.stft import Stft
 from otowake.tasks.drawing.axes import frequency_axis, frequency_edges, time_axis
-from otowake.tasks.drawing.figure import FAINT, LINE, TEXT, WIDTH, heading, new_figure, placed, save
+from otowake.tasks.drawing.figure import COLOURS, FAINT, TEXT, WIDTH, heading, new_figure, placed, save
 from otowake.tasks.drawing.levels import COLUMNS
 
-COLOURS = (LINE, "#d1603d", "#2a9d6f", "#8e4b9e", "#b8860b", "#1f8fb3", "#a23b52", "#6b7a2a", "#555555", "#c06fb0")
 POINTS = 400  # of a spectrum
 DEPTH = 50.0  # decibels that a row of spectra is high
 NUMBERS, NAMES, GAP, RIGHT, TOP, BOTTOM = 0.45, 1.25, 0.25, 0.2, 0.4, 0.55  # inches

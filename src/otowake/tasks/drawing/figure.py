@@ -9,6 +9,7 @@ from otowake.core.files import atomic
 DPI = 110
 WIDTH = 10.0  # inches
 TEXT, FAINT, LINE = "#222222", "#666666", "#3b528b"
+COLOURS = (LINE, "#d1603d", "#2a9d6f", "#8e4b9e", "#b8860b", "#1f8fb3", "#a23b52", "#6b7a2a", "#555555", "#c06fb0")
 
 
 def new_figure(width: float, height: float) -> Any:

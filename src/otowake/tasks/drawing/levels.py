@@ -66,9 +66,3 @@ def full_scale(stft: Stft) -> float:
 def decibels(magnitude: Any) -> Any:
     """Of amplitudes, -300 for silence."""
     return 20.0 * np.log10(np.maximum(magnitude, SILENCE))
-
-
-def brightest(*levels: Float[np.ndarray, "rows columns"]) -> float:
-    """The loudest level, rounded up to 5 dB, so that pictures of similar recordings share a scale."""
-    top = max(float(level.max()) for level in levels)
-    return 0.0 if top < -250.0 else 5.0 * float(np.ceil(top / 5.0))

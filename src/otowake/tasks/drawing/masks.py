@@ -13,10 +13,9 @@ from jaxtyping import Float
 
 from otowake.signal.stft import Stft
 from otowake.tasks.drawing.axes import frequency_axis, frequency_edges, on_rows, time_axis
-from otowake.tasks.drawing.factors import COLOURS
-from otowake.tasks.drawing.figure import TEXT, WIDTH, heading, new_figure, placed, save
+from otowake.tasks.drawing.figure import COLOURS, TEXT, WIDTH, heading, new_figure, placed, save
 from otowake.tasks.drawing.levels import COLUMNS, SILENCE
-from otowake.tasks.drawing.spectrograms import BOTTOM, GAP, LEFT, PANEL, RIGHT, ROWS, TOP
+from otowake.tasks.drawing.panels import BOTTOM, GAP, LEFT, PANEL, RIGHT, ROWS, TOP
 
 INK = 60.0  # decibels from white paper to full colour
 LOUD = 99.5  # percent of the bins are below full colour

@@ -12,17 +12,11 @@ import numpy as np
 from jaxtyping import Float
 
 from otowake.signal.stft import Stft
-from otowake.tasks.drawing.axes import frequency_axis, frequency_edges, level_bar, level_image, on_rows, time_axis
-from otowake.tasks.drawing.figure import TEXT, WIDTH, heading, minus, new_figure, placed, save
-from otowake.tasks.drawing.levels import BLOCK, COLUMNS, brightest, column_width, decibels, full_scale, loudest
-
-Levels = Float[np.ndarray, "rows columns"]
-
-ROWS = 256  # of one panel, about a pixel each
-RANGE = 80.0  # decibels between the darkest and the brightest colour
-PANEL, GAP, TOP, BOTTOM, LEFT, RIGHT = 1.6, 0.4, 0.4, 0.6, 0.8, 1.2  # inches; whole pixels
-DRAWN = 2.8  # inches of a panel that is drawn over
-TALLEST = 5.5  # inches of the colour bar
+from otowake.tasks.drawing.axes import frequency_edges, on_rows
+from otowake.tasks.drawing.figure import minus
+from otowake.tasks.drawing.levels import BLOCK, COLUMNS, column_width, decibels, full_scale, loudest
+from otowake.tasks.drawing.panels import ROWS, Levels, Picture
+from otowake.tasks.drawing.panels import panels as drawn
 
 
 class Grid(NamedTuple):
@@ -65,12 +59,12 @@ def spectrograms(
     Raises:
         OSError: the file cannot be written.
     """
-    panels = Panels(mixture, rate)
+    seen = Panels(mixture, rate)
     for n, x in enumerate(sources):
-        panels.see(n, names[n] if names else f"Source {n + 1}", x)
+        seen.see(n, names[n] if names else f"Source {n + 1}", x)
     if rest is not None:
-        panels.see(len(sources), "Rest", rest)
-    panels.draw(path, over)
+        seen.see(len(sources), "Rest", rest)
+    drawn(path, seen.picture(), over)
 
 
 class Panels:
@@ -85,10 +79,13 @@ class Panels:
         """Takes the place of what was seen there before."""
         self._seen[place] = _title(name, x, self._mixture), _levels(np.asarray(x), self._grid)
 
-    def draw(self, path: str | PathLike[str], over: Callable[[Any, int], None] | None = None) -> None:
-        """A PNG file; arguments and errors as those of `spectrograms`."""
+    def picture(self) -> Picture:
+        """All of them, for `panels`."""
         titles, levels = zip(*(self._seen[place] for place in sorted(self._seen)), strict=True)
-        _draw(path, list(levels), list(titles), self._grid, over)
+        samples, width, rate = self._grid.samples, self._grid.width, self._grid.rate
+        return Picture(
+            list(levels), list(titles), self._grid.edges, samples / rate, -(-samples // width) * width / rate
+        )
 
 
 # ------------------------------------------------------------------------------------------------ levels
@@ -130,30 +127,3 @@ def _level(x: Float[np.ndarray, "samples"]) -> float:
 
 def _signed(level: float) -> str:
     return minus(f"{level:+.1f}") if round(level, 1) else "0.0"
-
-
-# ------------------------------------------------------------------------------------------------ drawing
-
-
-def _draw(path: Any, levels: list[Levels], titles: list[tuple[str, str]], grid: Grid, over: Any) -> None:
-    panel = PANEL if over is None else DRAWN
-    height = TOP + len(levels) * (panel + GAP) - GAP + BOTTOM
-    figure = new_figure(WIDTH, height)
-    top = brightest(levels[0])
-    seconds, columns = grid.samples / grid.rate, grid.columns * grid.width / grid.rate
-    low, high = np.log2(grid.edges[[0, -1]])
-    for i, (level, title) in enumerate(zip(levels, titles)):
-        bottom = height - TOP - panel - i * (panel + GAP)
-        axes = placed(figure, LEFT, bottom, WIDTH - LEFT - RIGHT, panel)
-        image = level_image(axes, level, (0.0, columns, low, high), top, RANGE)
-        axes.set_xlim(0.0, seconds)
-        frequency_axis(axes.yaxis, grid.edges[0], grid.edges[-1])
-        axes.tick_params(labelbottom=i == len(levels) - 1)
-        heading(axes, *title)
-        if over is not None:
-            over(axes, i)
-    time_axis(axes, seconds)
-    figure.text(0.14 / WIDTH, 0.5, "Frequency (Hz)", rotation=90, va="center", color=TEXT, fontsize=9)
-    tall = min(height - TOP - BOTTOM, TALLEST)
-    level_bar(figure, image, WIDTH - RIGHT + 0.2, height - TOP - tall, tall)
-    save(figure, path)
