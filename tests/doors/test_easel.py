@@ -22,8 +22,7 @@ def picture():
 def easel():
     easel = Easel()
     yield easel
-    if easel._process is not None:
-        easel._process.kill()
+    easel.close()
 
 
 def test_pictures_are_the_same_in_every_process(easel, picture, tmp_path):
@@ -71,3 +70,9 @@ def test_where_no_process_can_be_had_pictures_are_drawn_here(picture, tmp_path, 
     easel.draw("panels", tmp_path / "one.png", **picture)
     easel.finish()
     assert (tmp_path / "one.png").stat().st_size > 1000
+
+
+def test_it_ends_when_nothing_is_left_to_draw(easel):
+    process = easel._process
+    easel.close()
+    assert process.returncode == 0

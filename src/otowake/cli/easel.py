@@ -4,6 +4,7 @@ What is asked for is an archive of arrays, with a line of JSON: the picture's ki
 arrays have names. What comes back for each is a line, null or the sentence that says why it could not be drawn.
 """
 
+import atexit
 import contextlib
 import io
 import json
@@ -40,6 +41,7 @@ class Easel:
         words, pipe = [sys.executable, "-m", "otowake.cli.easel"], subprocess.PIPE
         with contextlib.suppress(OSError):
             self._process = subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+            atexit.register(self.close)
 
     def draw(self, kind: str, path: Path, **words: Any) -> None:
         """A picture of `KINDS`, with its arguments; it is there when `finish` returns."""
@@ -56,6 +58,11 @@ class Easel:
         sentences = [sentence for one in asked if (sentence := self._answer(*one))]
         if sentences:
             raise OtowakeError(sentences[0])
+
+    def close(self) -> None:
+        """The process ends, and is waited for."""
+        if self._process is not None:
+            self._process.communicate()
 
     def _answer(self, kind: str, path: Path, words: dict[str, Any]) -> str | None:
         """What became of a picture; it is drawn here if the process is gone."""
@@ -106,6 +113,7 @@ def main() -> None:
         answer = json.dumps(_attempt(*message))
         sys.stdout.buffer.write(answer.encode() + b"\n")
         sys.stdout.buffer.flush()
+    os._exit(0)  # there is nothing to tidy up, and somebody waits
 
 
 def _ready() -> None:

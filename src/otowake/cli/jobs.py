@@ -1,5 +1,6 @@
 """What `separate`, `extract` and `parts` do with recordings, one after the other: read, compute, write, say so."""
 
+import contextlib
 import json
 import logging
 import math
@@ -170,12 +171,12 @@ def _written(job: Job, recording: "Recording", outcome: Outcome, easel: "Easel |
     whole = mixture if outcome.whole is None else outcome.whole
     rate, model = (recording.rate, recording) if outcome.rate is None else (outcome.rate, finer(recording))
     names = [f"{job.stem}-{name}" for name in outcome.names]
-    drawing = _Drawing(recording, outcome, easel) if easel else None
     with together(job.folder) as place:
+        drawing = _Drawing(recording, outcome, easel, place / job.stem) if easel else None
         choices = forms(outcome.parts.shape, model, job.paths[0].name)
         see = drawing.see if drawing else None
         sounds, form = write_parts(place, names, outcome.parts, whole, rate, choices, see)
-        pictures = drawing.files(place, job.stem) if drawing else []
+        pictures = drawing.files() if drawing else []
         others = {f"{job.stem}-{ending}": make for ending, make in outcome.more.items()}
         for name, make in others.items():
             make(place / name)
@@ -188,14 +189,21 @@ def _written(job: Job, recording: "Recording", outcome: Outcome, easel: "Easel |
 
 
 class _Drawing:
-    """The pictures of an outcome, whose sounds are seen one at a time."""
+    """The pictures of an outcome, whose sounds are seen one at a time; names of their files begin with `stem`."""
 
-    def __init__(self, recording: "Recording", outcome: Outcome, easel: "Easel") -> None:
+    def __init__(self, recording: "Recording", outcome: Outcome, easel: "Easel", stem: Path) -> None:
         from otowake.tasks.drawing.spectrograms import Panels
 
         few = outcome.rate is None and len(outcome.names) <= PANELS
-        self._outcome, self._easel = outcome, easel
+        self._outcome, self._easel, self._stem = outcome, easel, stem
         self._panels = Panels(recording.samples[0], recording.rate) if few else None
+        with contextlib.suppress(OtowakeError):  # what a recording that failed has left
+            easel.finish()
+        self._costs = self._file("cost.png")
+        report = outcome.report
+        if len(report["costs"]) > 1:
+            words = {key: report[key] for key in ("costs", "method", "residuals") if key in report}
+            easel.draw("costs", self._costs, **words, tolerance=report.get("settings", {}).get("tolerance", 0.0))
 
     def see(self, n: int, part: "Sound") -> None:
         from otowake.tasks.drawing.figure import titled
@@ -203,26 +211,21 @@ class _Drawing:
         if self._panels is not None:
             self._panels.see(n, titled(self._outcome.names[n]), part if part.ndim == 1 else part[0])
 
-    def files(self, place: Path, stem: str) -> list[str]:
-        """Has them drawn into the folder `place`; gives the names."""
-
-        report, names = self._outcome.report, []
+    def files(self) -> list[str]:
+        """Has the sounds drawn; gives the names of all files, which are there when the easel has finished."""
+        spectrogram, over, files = self._file("spectrogram.png"), self._outcome.over, []
         if self._panels is not None:
-            names.append(f"{stem}-spectrogram.png")
-            if self._outcome.over is None:
-                self._easel.draw("panels", place / names[-1], **self._panels.picture()._asdict())
+            files.append(spectrogram.name)
+            if over is None:
+                self._easel.draw("panels", spectrogram, **self._panels.picture()._asdict())
             else:  # what draws over panels does not leave this process
                 from otowake.tasks.drawing.panels import panels
 
-                panels(place / names[-1], self._panels.picture(), self._outcome.over)
-        if len(report["costs"]) > 1:
-            names.append(f"{stem}-cost.png")
-            rest = {
-                "residuals": report.get("residuals"),
-                "tolerance": report.get("settings", {}).get("tolerance", 0.0),
-            }
-            self._easel.draw("costs", place / names[-1], costs=report["costs"], method=report["method"], **rest)
-        return names
+                panels(spectrogram, self._panels.picture(), over)
+        return [*files, self._costs.name] if len(self._outcome.report["costs"]) > 1 else files
+
+    def _file(self, ending: str) -> Path:
+        return self._stem.with_name(f"{self._stem.name}-{ending}")
 
 
 def _report(job: Job, recording: "Recording", outcome: Outcome, form: "Form", files: Sequence[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from otowake.core.files import atomic
 
 DPI = 110
 WIDTH = 10.0  # inches
+RUNS = 3  # how zlib packs: repeated bytes alone, in a quarter of the time it usually takes for files as small
 TEXT, FAINT, LINE = "#222222", "#666666", "#3b528b"
 COLOURS = (LINE, "#d1603d", "#2a9d6f", "#8e4b9e", "#b8860b", "#1f8fb3", "#a23b52", "#6b7a2a", "#555555", "#c06fb0")
 
@@ -50,4 +51,4 @@ def minus(number: str) -> str:
 def save(figure: Any, path: str | PathLike[str]) -> None:
     """As a PNG file, whole or not at all."""
     with atomic(path) as temporary:
-        figure.savefig(temporary, format="png", pil_kwargs={"compress_level": 3})  # 6 takes twice the time
+        figure.savefig(temporary, format="png", pil_kwargs={"compress_level": 1, "compress_type": RUNS})
