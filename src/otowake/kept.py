@@ -8,6 +8,7 @@ beside the kernels, where a wheel may have brought some (`make wheel`), or in th
 import hashlib
 import logging
 import os
+import platform
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -53,6 +54,10 @@ def made_of() -> str:
 def name(kernel: str, *more: object) -> str:
     """Of the file of a kernel for these types and this processor."""
     return f"{kernel}.{made_of()}.{digest(*more)}.kernel"
+
+
+DONE = name("ahead", sys.platform, platform.machine())
+"""Whether kernels of the usual separation have been compiled."""
 
 
 def read(file: str) -> bytes | None:

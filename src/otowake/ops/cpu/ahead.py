@@ -1,13 +1,15 @@
 """Compiles kernels of the usual separation before they are asked for: `python -m otowake.ops.cpu.ahead`.
 
-Where otowake is installed by `make`, or a wheel is made, that is done once, in two processes: one begins with the
-kernel that is needed first, the other with the last, and they meet in the middle.  Elsewhere the command's first run is
-one of the two (`cli/host.py`), and the other is told `--beside`.  Each kernel is called with a few numbers.
+`make` does that once when it installs otowake, in two processes: one begins with the kernel that is needed first, the
+other with the last, and they meet in the middle.  Elsewhere the command's first run is one of the two (`cli/host.py`), and
+the other is told `--beside`.  For a wheel (`--classes`) they are compiled for classes of processors.  Each kernel is called
+with a few numbers.
 """
 
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -25,6 +27,8 @@ from otowake.ops import (
     modelled_covariance,
     weighted_covariance,
 )
+
+OURSELVES = [sys.executable, "-m", "otowake.ops.cpu.ahead"]
 
 
 def calls() -> list[Callable[[], object]]:
@@ -52,15 +56,28 @@ def calls() -> list[Callable[[], object]]:
     ]
 
 
-def main(beside: bool) -> None:
+def compile_all(beside: bool) -> None:
     """All of them; beside another process that begins at the other end."""
-    other = None if beside else subprocess.Popen([sys.executable, "-m", __spec__.name, "--beside"])
+    other = None if beside else subprocess.Popen([*OURSELVES, "--beside"])
     for call in calls() if beside else reversed(calls()):
         call()
     if other is not None and other.wait():
         raise SystemExit(other.returncode)
-    kept.write(kept.name("ahead"), b"")
+    kept.write(kept.DONE, b"")
+
+
+def main(words: Sequence[str]) -> None:
+    """What the command line asks for."""
+    if "--classes" not in words:
+        compile_all("--beside" in words)
+        return
+    from otowake.ops.cpu.compile import CLASSES, fits
+
+    for name, features in CLASSES.items():
+        if fits(name):
+            asked = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features}
+            subprocess.run(OURSELVES, env={**os.environ, **asked}, check=True)
 
 
 if __name__ == "__main__":
-    main("--beside" in sys.argv)
+    main(sys.argv[1:])

@@ -6,7 +6,7 @@ their meaning.
 
 import logging
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import numba
@@ -26,8 +26,8 @@ _log = logging.getLogger("otowake")
 FEATURES = getattr(config, "CPU_FEATURES", None) or ",".join(k for k, on in get_host_cpu_features().items() if on)
 WIDE = "avx512f" in FEATURES
 """Whether there are 32 registers of 64 bytes, and not 16 of 32."""
-LEVEL = ("x86-64-v4", "+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl") if WIDE else ("x86-64-v3", "+avx2,+fma")
-"""The class of processors that kernels of a wheel are compiled for, as NUMBA_CPU_NAME and NUMBA_CPU_FEATURES."""
+CLASSES = {"x86-64-v3": "+avx2,+fma", "x86-64-v4": "+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl"}
+"""Processors that a wheel has kernels for: NUMBA_CPU_NAME and NUMBA_CPU_FEATURES when they are compiled."""
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -58,8 +58,7 @@ class _Kept(_Cache):  # type: ignore[misc]
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Compiled for this very processor, or for its class."""
         triple, *own = target_context.codegen().magic_tuple()
-        classed = (triple, *LEVEL) if _fits(LEVEL[1]) else (triple, *own)
-        for file in dict.fromkeys(self._file(sig, at) for at in ((triple, *own), classed)):
+        for file in dict.fromkeys(self._file(sig, (triple, *at)) for at in (own, *of_class())):
             if (data := kept.read(file)) is not None:
                 try:
                     rtsys.initialize(target_context)
@@ -87,7 +86,14 @@ class _Kept(_Cache):  # type: ignore[misc]
     def flush(self) -> None: ...
 
 
-def _fits(features: str) -> bool:
-    """Whether this processor has them."""
+def of_class() -> Iterator[tuple[str, str]]:
+    """Name and features of this processor's class, with registers as wide as its own; nothing where it is of none."""
+    name = "x86-64-v4" if WIDE else "x86-64-v3"
+    if fits(name):
+        yield name, CLASSES[name]
+
+
+def fits(name: str) -> bool:
+    """Whether this processor runs what is compiled for a class."""
     there = get_host_cpu_features()
-    return all(there.get(feature.lstrip("+")) for feature in features.split(","))
+    return all(there.get(feature.lstrip("+")) for feature in CLASSES[name].split(","))
