@@ -22,11 +22,11 @@ def prepare_process() -> None:
 
     Call before torch is imported.
 
-    Sleeping: threads of OpenMP and OpenBLAS otherwise spin while they wait; with other work on the machine an iteration
-    then took five times as long.  Memory: Linux's C library otherwise gives pages back and fetches them anew, zeroed, at
-    every iteration, up to half of its time (docs/decisions/0004-kernels.md).  What the user has set is left alone.
-    Garbage: importing torch and Numba makes a million objects that stay; looking through them again and again for garbage
-    took a sixth of that time.  Silent: matplotlib would tell of building its font cache.
+    Sleeping: threads of OpenMP and OpenBLAS otherwise spin while they wait; with other work on the machine an
+    iteration then took five times as long. Memory: Linux's C library otherwise gives pages back and fetches them
+    anew, zeroed, at every iteration, up to half of its time (docs/decisions/0004-kernels.md). What the user has set
+    is left alone. Garbage: importing torch and Numba makes a million objects that stay; looking through them again
+    and again for garbage took a sixth of that time. Silent: matplotlib would tell of building its font cache.
     """
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     gc.set_threshold(50_000, 50, 1000)

@@ -1,9 +1,9 @@
 """Compiles kernels of the usual separation before they are asked for: `python -m otowake.ops.cpu.ahead`.
 
 `make` does that once when it installs otowake, in two processes: one begins with the kernel that is needed first, the
-other with the last, and they meet in the middle.  Elsewhere the command's first run is one of the two (`cli/host.py`), and
-the other is told `--beside`.  For a wheel (`--classes`) they are compiled for classes of processors.  Each kernel is called
-with a few numbers.
+other with the last, and they meet in the middle.  Elsewhere the command's first run is one of the two
+(`cli/host.py`), and the other is told `--beside`.  For a wheel (`--classes`) they are compiled for classes of
+processors.  Each kernel is called with a few numbers.
 """
 
 import os
