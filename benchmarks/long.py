@@ -7,10 +7,11 @@ all been heard, each at another gain and the whole round at another speed; witho
 nobody's (scene.py).  They come from N chairs in a simulated room of 6.5 x 5.2 x 3 m, RT60 0.3 s, around a line of 4
 microphones 5 cm apart, images at equal power.  It is written as 16-bit FLAC, and so are the images.
 
-The command runs as a process of its own, as a user would.  SDR: BSS eval of each minute, in the order of sounds that is
-best in the first one, so that sounds that change places are seen; the first minute is also separated alone.  A
-join is where two blocks meet; its jump is |10 log10| of the power of the 20 ms before its middle over those after, and
-that of the same images stands beside it.
+The command runs as a process of its own, as a user would. SDR: BSS eval of each minute, in the order of sounds that
+is best in the first one, so that sounds that change places are seen; the first minute is also separated alone, and so
+are the three worst. A join is where two blocks meet; its jump is |10 log10| of the power of the 20 ms before its
+middle over those after, and that of the same images stands beside it; the SDR of the two seconds around it stands
+beside that of the two seconds in the middle between joins.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ RATE, MICROPHONES, SEED, RT60, LEVEL = 16_000, 4, 0, 0.3, 0.03
 SIZE, AZIMUTHS = (6.5, 5.2, 3.0), {2: (45, 130), 3: (35, 85, 145), 4: (25, 70, 110, 155)}
 SPEEDS = (1.0, 0.92, 1.09, 0.85, 1.18, 0.96, 1.04, 0.89, 1.13, 0.82)  # of each round
 STRETCH = 30 * RATE
+SILENT = 1e-7  # mean square
 PACKAGES = ("otowake", "torch", "numpy", "numba")
 END = "import time; print(time.process_time(), *(s.split()[1] for s in open('/proc/self/status') if 'VmHWM' in s))"
 RUN = f"import sys; from otowake.cli.main import main; assert main(sys.argv[1:]) == 0; {END}"
@@ -141,25 +143,26 @@ def recording(folder: Path, audio: Path | None, chairs: int, minutes: float) -> 
 # ---- how good it is -------------------------------------------------------------------------------------------
 
 
-def minutes_of(files: Files, sounds: Sequence[Path], minutes: float) -> list[float]:
-    """Mean SDR in dB of each whole minute, in the order of sounds that is best in the first one."""
+def sdr_at(files: Files, sounds: Sequence[Path], starts: Sequence[float], seconds: float) -> list[float]:
+    """Mean SDR in dB of stretches, in the order of sounds that is best in the first minute."""
     import numpy as np
     import torch
     from fast_bss_eval.torch import sdr
 
     from otowake.metrics import evaluate
 
-    def stretch(paths: Sequence[Path], at: int) -> np.ndarray:
+    def stretch(paths: Sequence[Path], at: float, seconds: float) -> np.ndarray:
         import soundfile
 
-        return np.stack([soundfile.read(path, start=at, frames=60 * RATE)[0] for path in paths])
+        read = [soundfile.read(path, start=round(at * RATE), frames=round(seconds * RATE))[0] for path in paths]
+        return np.stack(read)
 
-    found, order = [], None
-    for at in range(0, int(max(minutes, 1)) * 60 * RATE, 60 * RATE):
-        truth, heard = stretch(files.images, at), stretch(sounds, at)
-        if order is None:
-            order = evaluate(truth, heard).permutation
-        found.append(float(sdr(torch.from_numpy(truth), torch.from_numpy(heard[order])).mean()))
+    order = evaluate(stretch(files.images, 0, 60), stretch(sounds, 0, 60)).permutation
+    found = []
+    for at in starts:
+        truth, heard = (torch.from_numpy(stretch(paths, at, seconds)) for paths in (files.images, sounds))
+        if float(truth.square().mean(-1).min()) > SILENT:  # a talker who pauses has no SDR
+            found.append(float(sdr(truth, heard[torch.as_tensor(np.asarray(order))]).mean()))
     return found
 
 
@@ -181,6 +184,11 @@ def jumps(paths: Sequence[Path], joins: Sequence[float]) -> list[float]:
 # ---- the runs -------------------------------------------------------------------------------------------------
 
 
+def lowest(x: Sequence[float]) -> list[int]:
+    """Where the three least are."""
+    return sorted(range(len(x)), key=x.__getitem__)[:3]
+
+
 class Row(NamedTuple):
     talkers: int
     minutes: float
@@ -188,10 +196,17 @@ class Row(NamedTuple):
     cpu: float
     memory: float
     sdr: list[float]
-    alone: float
+    alone: dict[int, float]  # by minute
     report: dict
+    at_joins: list[float]
+    between: list[float]
     jumps: list[float]
     true_jumps: list[float]
+
+    @property
+    def worst(self) -> list[int]:
+        """Minutes."""
+        return lowest(self.sdr)
 
 
 def separated(mixture: Path, out: Path, talkers: int) -> tuple[dict, float, float]:
@@ -207,20 +222,29 @@ def run(folder: Path, audio: Path | None, talkers: int, minutes: float) -> Row:
     import soundfile
 
     files = recording(folder, audio, talkers, minutes)
-    first = folder / "first.flac"
-    soundfile.write(first, soundfile.read(files.mixture, stop=60 * RATE)[0], RATE)
     began = os.times().elapsed
     report, cpu, memory = separated(files.mixture, folder / "out", talkers)
     wall = os.times().elapsed - began
-    separated(first, folder / "alone", talkers)
-    sounds, ones = ([folder / d / f"{s}-source{n + 1}.flac" for n in range(talkers)] for d, s in
-                    (("out", "talk"), ("alone", "first")))  # fmt: skip
+    sounds = [folder / "out" / f"talk-source{n + 1}.flac" for n in range(talkers)]
     overlap = report["settings"]["overlap"]
     joins = [block["from"] + overlap / 2 for block in report["blocks"][1:]]
-    sdr, alone = minutes_of(files, sounds, minutes), minutes_of(files, ones, 1)[0]
+    middles = [(a + b) / 2 for a, b in zip(joins, joins[1:])]
+    sdr = sdr_at(files, sounds, range(0, int(max(minutes, 1)) * 60, 60), 60)
+    worst = lowest(sdr)
+    alone = {}
+    for minute in dict.fromkeys([0, *worst]):
+        mine = folder / f"minute{minute}"
+        mine.mkdir()
+        one = Files(mine / "talk.flac", [mine / path.name for path in files.images])
+        for path, cut in zip((files.mixture, *files.images), (one.mixture, *one.images)):
+            soundfile.write(cut, soundfile.read(path, start=minute * 60 * RATE, frames=60 * RATE)[0], RATE)
+        separated(one.mixture, mine, talkers)
+        alone[minute] = sdr_at(one, [mine / path.name for path in sounds], [0], 60)[0]
     return Row(
-        talkers, minutes, wall, cpu, memory, sdr, alone, report, jumps(sounds, joins), jumps(files.images, joins)
-    )
+        talkers, minutes, wall, cpu, memory, sdr, alone, report,
+        sdr_at(files, sounds, [at - 1 for at in joins], 2), sdr_at(files, sounds, [at - 1 for at in middles], 2),
+        jumps(sounds, joins), jumps(files.images, joins),
+    )  # fmt: skip
 
 
 def page(rows: Sequence[Row], count: int, audio: Path | None) -> str:
@@ -241,12 +265,18 @@ def page(rows: Sequence[Row], count: int, audio: Path | None) -> str:
         lines += ["", f"{row.talkers} talkers, {row.report['method']}: {onward} of {len(told_of)} blocks went on."]
         mean, low, high = statistics.mean(row.sdr), min(row.sdr), max(row.sdr)
         lines += [
-            f"SDR in dB: the first minute alone {row.alone:.1f}, all minutes {mean:.1f} ({low:.1f} to {high:.1f}):",
+            f"SDR in dB: the first minute alone {row.alone[0]:.1f}, all minutes {mean:.1f} ({low:.1f} to {high:.1f});",
+            "the worst, and what they have alone: "
+            + ", ".join(f"{row.sdr[k]:.1f} ({x:.1f})" for k, x in row.alone.items() if k in row.worst)
+            + ".",
             "",
         ]
         for k in range(0, len(row.sdr), 20):
             lines.append(" ".join(f"{x:.1f}" for x in row.sdr[k : k + 20]))
         lines.append("")
+        if row.at_joins:
+            near, apart = (statistics.median(x) for x in (row.at_joins, row.between))
+            lines += [f"SDR of two seconds, medians: around joins {near:.1f}, between them {apart:.1f}.", ""]
         if alike:
             lines += [f"Joins: likeness {statistics.mean(alike):.2f}, the least {min(alike):.2f}; jump of the power "
                       f"{statistics.median(row.jumps):.1f} dB (median),", f"of the true images at the same places "
