@@ -20,7 +20,8 @@ from otowake.ops.cpu.threads import in_threads, slices
 from otowake.ops.cpu.vectors import root
 
 _ROWS, _FRAMES = 24, 1024
-"""Of v at a time, whole tiles and whole vectors: r, neg and pos of them fit into a core's second cache."""
+"""Of v at a time, whole tiles and whole vectors: r, neg and pos of them fit into a core's second cache.  More rows
+where there are fewer frames."""
 
 Array = np.ndarray
 
@@ -63,30 +64,31 @@ def _put(neg, pos, old, x, tiny, out, i, k):  # type: ignore[no-untyped-def]  # 
 
 @kernel
 def _halve(v, cost, r, neg):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Of a row: r <- pos = 1 / r and neg <- c (q + a)^g q pos, where q = v pos; Kullback-Leibler: neg <- v / r."""
+    """r <- pos = 1 / r and neg <- c (q + a)^g q pos, where q = v pos; Kullback-Leibler: neg <- v / r."""
     one, c, a, g = cost
-    step = count(v)
-    if c == -2:
-        for t in range(0, len(v), step):
-            set(at(v, t), neg, t)
-    elif c == 0:
-        for t in range(0, len(v), step):
-            set(at(v, t) / get(r, t), neg, t)
-    elif c < 0:
-        if a == -1.5:  # beta 1/2, without a power
-            for t in range(0, len(v), step):
-                set(one / (get(r, t) * root(get(r, t))), neg, t)
+    (rows, frames), step = v.shape, count(v)
+    for f in range(rows):
+        if c == -2:
+            for t in range(0, frames, step):
+                set(at(v[f], t), neg[f], t)
+        elif c == 0:
+            for t in range(0, frames, step):
+                set(at(v[f], t) / get(r[f], t), neg[f], t)
+        elif c < 0:
+            if a == -1.5:  # beta 1/2, without a power
+                for t in range(0, frames, step):
+                    set(one / (get(r[f], t) * root(get(r[f], t))), neg[f], t)
+            else:
+                for t in range(frames):
+                    neg[f, t] = one if a == 0 else r[f, t] ** a
+            for t in range(0, frames, step):
+                set(get(r[f], t) * get(neg[f], t), r[f], t)
+                set(at(v[f], t) * get(neg[f], t), neg[f], t)
         else:
-            for t in range(len(v)):
-                neg[t] = one if a == 0 else r[t] ** a
-        for t in range(0, len(v), step):
-            set(get(r, t) * get(neg, t), r, t)
-            set(at(v, t) * get(neg, t), neg, t)
-    else:
-        for t in range(0, len(v), step):
-            x, y = halved(at(v, t), get(r, t), cost)
-            set(x, neg, t)
-            set(y, r, t)
+            for t in range(0, frames, step):
+                x, y = halved(at(v[f], t), get(r[f], t), cost)
+                set(x, neg[f], t)
+                set(y, r[f], t)
 
 
 @part
@@ -102,8 +104,7 @@ def _halves(p, w, i, j, t, u):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
                 for s in range(t, u):
                     w.r[f - i, s - t] = p.e[f, s]
         flat_product(w.b[:rows, :many], p.H[:many, t : t + width], w.r[:rows, :width], each)
-    for f in range(i, j):
-        _halve(p.v[f, t:u], p.cost, w.r[f - i], w.neg[f - i])
+    _halve(p.v[i:j, t:u], p.cost, w.r, w.neg)
     return w.neg[:, : u - t]
 
 
@@ -246,7 +247,8 @@ def _work(p: Problem) -> Work:
     (frames, columns), bases = p.Ht.shape, p.B.shape[1]
     across = padded(min(frames, _FRAMES))
     widths = padded(_tiles(bases, FLAT) + 1), across, across, columns, columns
-    w = Work(*(scratch(f"work {n}", (_ROWS, width), p.v.dtype) for n, width in enumerate(widths)))
+    rows = _FRAMES // across * _ROWS
+    w = Work(*(scratch(f"work {n}", (rows, width), p.v.dtype) for n, width in enumerate(widths)))
     w.b[:, bases:] = 0
     return w
 
