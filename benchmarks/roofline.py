@@ -173,8 +173,7 @@ KERNELS: dict[str, Kernel] = {
     "slope_weight": Kernel(lambda m: (m.v(m.s.N), m.v(m.s.N), m.number(1.7, 0.3, -1.0)), lambda s: 5 * s.N * s.C),
     "factored_bases": Kernel(lambda m: m.whole(), _whole, "K"),
     "factored_activations": Kernel(lambda m: m.whole(), _whole, "K"),
-    "bases_change": Kernel(lambda m: (*m.whole(), m.number(1.0)), _whole, "K"),
-    "activations_change": Kernel(lambda m: (*m.whole(), m.number(1.0)), _whole, "K"),
+    "factored_moved": Kernel(lambda m: (*m.whole(), m.number(1.0)), lambda s: 2 * _whole(s), "K"),
     "joint_bases": Kernel(lambda m: (m.v(m.s.M), *m.factors(), *m.shares(), m.gauss), _joint, "MK"),
     "joint_activations": Kernel(lambda m: (m.v(m.s.M), *m.factors(), *m.shares(), m.gauss), _joint, "MK"),
     "joint_shares": Kernel(

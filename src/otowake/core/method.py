@@ -35,11 +35,11 @@ class Factored(NamedTuple):
     """What an update of B or of H divides, for r_n = B_n H_n + e_n of all sources that explain v together.
 
     halves: (B: *b n f k, H: *b n k t, e: *b n 1|f 1|t, whether of B) -> neg and pos of B, or of H;
-    change: the same and a power x -> (neg / pos)^x.
+    moved: (B, H, e, a power x) -> B (neg / pos)^x, and then H with that B.
     """
 
     halves: Callable[[Tensor, Tensor, Tensor, bool], tuple[Tensor, Tensor]]
-    change: Callable[[Tensor, Tensor, Tensor, bool, float], Tensor]
+    moved: Callable[[Tensor, Tensor, Tensor, float], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from otowake.ops.angular import angular_posterior
 from otowake.ops.covariance import weighted_covariance
 from otowake.ops.demix import abs2, abs2_by_bin, demixed, demixed_power, demixed_radius
-from otowake.ops.factored import activations_change, bases_change, factored_activations, factored_bases
+from otowake.ops.factored import factored_activations, factored_bases, factored_moved
 from otowake.ops.full import full_halves, full_turned
 from otowake.ops.fused import demixed_step, modelled_cost, modelled_covariance, unit_rows
 from otowake.ops.joint import joint_activations, joint_bases, joint_shares, joint_weight
@@ -28,9 +28,7 @@ __all__ = [
     "Op",
     "abs2",
     "abs2_by_bin",
-    "activations_change",
     "angular_posterior",
-    "bases_change",
     "bases_ratio",
     "constants",
     "demixed",
@@ -43,6 +41,7 @@ __all__ = [
     "factor_ratio",
     "factored_activations",
     "factored_bases",
+    "factored_moved",
     "factors_moved",
     "frame_sizes",
     "full_halves",

@@ -3,7 +3,7 @@
 Cost numbers   three, (c, a, g): log r + rho(v / r) with rho'(q) = c (q + a)^g:   neg = c (q + a)^g q / r,  pos = 1 / r
                one, (b): beta divergence:   neg = v r^(b-2),  pos = r^(b-1);  b = 2 needs no r: (B H) Hᵀ = B (H Hᵀ)
 Products       factored_bases: neg Hᵀ and pos Hᵀ;  factored_activations: Bᵀ neg and Bᵀ pos; neg first
-Changes        bases_change, activations_change: their quotients to a power, (neg / pos)^x
+Updates        factored_moved: B and H after both, B before H, each by its quotient to a power, (neg / pos)^x
 """
 
 from collections.abc import Callable
@@ -35,12 +35,9 @@ def activations_definition(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Ten
     return torch.stack(products(*halves_of(v, B @ H + e, cost), B, H, False), -3)
 
 
-def bases_quotient(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor, x: Tensor) -> Tensor:
-    return rooted(divide(*bases_definition(v, B, H, e, cost).unbind(-3)), x.item())
-
-
-def activations_quotient(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor, x: Tensor) -> Tensor:
-    return rooted(divide(*activations_definition(v, B, H, e, cost).unbind(-3)), x.item())
+def moved_definition(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor, x: Tensor) -> Pair:
+    B = B * rooted(divide(*bases_definition(v, B, H, e, cost).unbind(-3)), x.item())
+    return B, H * rooted(divide(*activations_definition(v, B, H, e, cost).unbind(-3)), x.item())
 
 
 def _suits(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor, x: Tensor | None = None) -> bool:
@@ -48,17 +45,18 @@ def _suits(v: Tensor, B: Tensor, H: Tensor, e: Tensor, cost: Tensor, x: Tensor |
 
 
 _SCHEMA = "(Tensor v, Tensor B, Tensor H, Tensor e, Tensor cost) -> Tensor"
-_POWER = _SCHEMA.replace("cost)", "cost, Tensor x)")
 factored_bases = Op("factored_bases", bases_definition, "factored", _SCHEMA, _suits)
 """(v: *b f t, B: *b f k, H: *b k t, e: *b 1|f 1|t, cost: 1 or 3) -> *b 2 f k."""
 factored_activations = Op("factored_activations", activations_definition, "factored", _SCHEMA, _suits)
 """The same arguments -> *b 2 k t."""
-
-
-bases_change = Op("bases_change", bases_quotient, "factored", _POWER, _suits)
-"""The same arguments and the power x: 1 -> *b f k."""
-activations_change = Op("activations_change", activations_quotient, "factored", _POWER, _suits)
-"""The same -> *b k t."""
+factored_moved = Op(
+    "factored_moved",
+    moved_definition,
+    "factored",
+    "(Tensor v, Tensor B, Tensor H, Tensor e, Tensor cost, Tensor x) -> (Tensor, Tensor)",
+    _suits,
+)
+"""The same arguments and the power x: 1 -> B and H."""
 
 
 def known(v: Tensor, cost: Tensor) -> Factored:
@@ -70,11 +68,11 @@ def known(v: Tensor, cost: Tensor) -> Factored:
         neg, pos = op(v, *_joined(B, H, e), cost).unbind(-3)
         return _apart(neg, H, bases), _apart(pos, H, bases)
 
-    def change(B: Tensor, H: Tensor, e: Tensor, bases: bool, x: float) -> Tensor:
-        op = bases_change if bases else activations_change
-        return _apart(op(v, *_joined(B, H, e), cost, constants(x)), H, bases)
+    def moved(B: Tensor, H: Tensor, e: Tensor, x: float) -> Pair:
+        b, h = factored_moved(v, *_joined(B, H, e), cost, constants(x))
+        return _apart(b, H, True), _apart(h, H, False)
 
-    return Factored(halves, change)
+    return Factored(halves, moved)
 
 
 def general(at: Callable[[Tensor], Pair]) -> Factored:
@@ -90,12 +88,13 @@ def general(at: Callable[[Tensor], Pair]) -> Factored:
 
 
 def by(halves: Callable[[Tensor, Tensor, Tensor, bool], Pair]) -> Factored:
-    """Whose change is the halves' own quotient."""
+    """Whose factors move by the halves' own quotients."""
 
-    def change(B: Tensor, H: Tensor, e: Tensor, bases: bool, x: float) -> Tensor:
-        return rooted(divide(*halves(B, H, e, bases)), x)
+    def moved(B: Tensor, H: Tensor, e: Tensor, x: float) -> Pair:
+        B = B * rooted(divide(*halves(B, H, e, True)), x)
+        return B, H * rooted(divide(*halves(B, H, e, False)), x)
 
-    return Factored(halves, change)
+    return Factored(halves, moved)
 
 
 def above(factored: Factored, rest: Tensor) -> Factored:
@@ -105,10 +104,10 @@ def above(factored: Factored, rest: Tensor) -> Factored:
     def halves(B: Tensor, H: Tensor, e: Tensor, bases: bool) -> Pair:
         return factored.halves(B, H, floor(e), bases)
 
-    def change(B: Tensor, H: Tensor, e: Tensor, bases: bool, x: float) -> Tensor:
-        return factored.change(B, H, floor(e), bases, x)
+    def moved(B: Tensor, H: Tensor, e: Tensor, x: float) -> Pair:
+        return factored.moved(B, H, floor(e), x)
 
-    return Factored(halves, change)
+    return Factored(halves, moved)
 
 
 def _joined(B: Tensor, H: Tensor, e: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -115,6 +115,8 @@ class Nmf:
         return self.domain == 2 and self.rule is mm and self.given is None and not self.penalties
 
     def update(self, z: NmfState, split: Split) -> NmfState:
+        if self.plain and split.factored is not None and split.entropic is None:
+            return self.with_factors(z, *split.factored.moved(*z, split.exponent()))
         if self.plain and split.factored is None and split.fused is not None and len(split.fused.slope) == 3:
             v, slope = split.fused
             return self.with_factors(z, *factors_moved(v, *z, constants(split.exponent()), slope))
@@ -168,7 +170,7 @@ class Nmf:
         if self.rule is mm and not terms:
             low, high = split.reach(2 / self.domain)
             if self.domain == 2 and split.factored is not None:
-                return split.factored.change(*z, bases, 1 / (high - low))
+                return rooted(divide(*split.factored.halves(*z, bases)), 1 / (high - low))
             return rooted(self._ratio(z, split, bases), 1 / (high - low))
         return self.rule(self._bound(z, split, bases, terms))
 

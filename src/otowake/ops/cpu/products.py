@@ -7,13 +7,12 @@ times; here it is some tens of times, and they take half as long again.
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from otowake.ops.cpu.compile import ROUNDING, WIDE, part
+from otowake.ops.cpu.compile import ROUNDING, WIDE, kernel
 from otowake.ops.cpu.registers import count
 from otowake.ops.cpu.vectors import BYTES, Vector, llvm_of, spread_over
 
@@ -41,19 +40,23 @@ class _Matrix:
 
 
 def _tile(rows: int, vectors: int) -> Callable[..., None]:
-    """out[a .. a + rows, b .. b + vectors] <- sum_s L[a.., s] R[s, b..]; rows of R and of out are contiguous."""
+    """out[a .. a + rows, b .. b + vectors] <- sum_s L[a.., s] R[s, b..], or add that; rows of R and of out are
+    contiguous."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         L, R, out = (_Matrix(context, builder, kind, x) for kind, x in zip(signature.args[:3], args))
         dtype, number = signature.args[1].dtype, args[3].type
         kind, size = llvm_of(Vector(dtype)), dtype.bitwidth // 8
-        sums = [
-            [cgutils.alloca_once_value(builder, ir.Constant(kind, None)) for _ in range(vectors)] for _ in range(rows)
-        ]
         first = builder.mul(args[4], number(size))
         places = [builder.add(first, number(v * BYTES)) for v in range(vectors)]
         each = [builder.add(args[3], number(i)) for i in range(rows)]
         left = [L.row(i) for i in each]
+        to = [[out.at(builder.add(out.row(i), place), kind) for place in places] for i in each]
+        sums = [[cgutils.alloca_once_value(builder, ir.Constant(kind, None)) for _ in places] for _ in each]
+        with builder.if_then(args[5]):
+            for row, held_row in zip(to, sums):
+                for place, held in zip(row, held_row):
+                    builder.store(builder.load(place, align=size), held)
         with cgutils.for_range(builder, R.rows) as loop:
             along, across = R.row(loop.index), builder.mul(loop.index, L.strides[1])
             right = [builder.load(R.at(builder.add(along, place), kind), align=size) for place in places]
@@ -63,50 +66,41 @@ def _tile(rows: int, vectors: int) -> Callable[..., None]:
                 for x, held in zip(right, row):
                     product = builder.fmul(spread, x, flags=ROUNDING)
                     builder.store(builder.fadd(builder.load(held), product, flags=ROUNDING), held)
-        for i, row in zip(each, sums):
-            for place, held in zip(places, row):
-                to = out.at(builder.add(out.row(i), place), kind)
-                builder.store(builder.load(held), to, align=size)
+        for row, held_row in zip(to, sums):
+            for place, held in zip(row, held_row):
+                builder.store(builder.load(held), place, align=size)
         return context.get_dummy_value()
 
     @intrinsic
-    def tile(typing, L, R, out, a, b):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-        return types.void(L, R, out, types.intp, types.intp), generate
+    def tile(typing, L, R, out, a, b, add):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        return types.void(L, R, out, types.intp, types.intp, types.boolean), generate
 
     return tile  # type: ignore[no-any-return]
 
 
-_tall, _slim, _flat = _tile(*TALL), _tile(TALL[0], 1), _tile(*FLAT)
+_tall, _slim, _flat, _thin = _tile(*TALL), _tile(TALL[0], 1), _tile(*FLAT), _tile(FLAT[0], 1)
 
 
-@part
-def tall_product(L, R, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """out <- L R, many rows and few columns, which are whole vectors."""
-    (rows, _), columns, step = L.shape, R.shape[1], count(R)
-    for b in range(0, columns, TALL[1] * step):
-        for a in range(0, rows, TALL[0]):
-            first = min(a, rows - TALL[0])  # tiles overlap at the end: the same sums twice
-            if columns - b < TALL[1] * step:
-                _slim(L, R, out, first, b)
+@kernel
+def tall_product(L, R, out, add):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """out <- L R, or out + L R: out has few columns, which are whole vectors, and rows of whole tiles."""
+    step = count(R)
+    for b in range(0, out.shape[1], TALL[1] * step):
+        for a in range(0, out.shape[0], TALL[0]):
+            if out.shape[1] - b < TALL[1] * step:
+                _slim(L, R, out, a, b, add)
             else:
-                _tall(L, R, out, first, b)
+                _tall(L, R, out, a, b, add)
 
 
-@part
-def flat_product(L, R, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """out <- L R, few rows and many columns."""
-    rows, columns, width = len(L), R.shape[1], FLAT[1] * count(R)
-    for b in range(0, columns, width):
-        for a in range(0, rows, FLAT[0]):
-            _flat(L, R, out, min(a, rows - FLAT[0]), min(b, columns - width))
-
-
-def columns(bases: int, dtype: np.dtype) -> int:
-    """Of `tall_product`'s out: whole vectors."""
-    step = BYTES // dtype.itemsize
-    return -(-bases // step) * step
-
-
-def fits(rows: int, bases: int, frames: int, dtype: np.dtype) -> bool:
-    """Whether there is room for a tile, rows being the fewest that are done at a time."""
-    return rows >= TALL[0] and bases >= FLAT[0] and frames >= FLAT[1] * BYTES // dtype.itemsize
+@kernel
+def flat_product(L, R, out, add):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """The same where out has few rows."""
+    step = count(R)
+    whole = out.shape[1] // (FLAT[1] * step) * (FLAT[1] * step)
+    for b in range(0, whole, FLAT[1] * step):
+        for a in range(0, out.shape[0], FLAT[0]):
+            _flat(L, R, out, a, b, add)
+    for b in range(whole, out.shape[1], step):
+        for a in range(0, out.shape[0], FLAT[0]):
+            _thin(L, R, out, a, b, add)

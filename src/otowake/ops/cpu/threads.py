@@ -40,15 +40,23 @@ def slices(rows: int) -> np.ndarray:
 
 
 def in_threads(work: Callable[[np.ndarray, int], Any], edges: np.ndarray) -> None:
-    """work(edges[j : k + 1], j) for stretches of slices, one for each thread; work(edges, 0) where there is one."""
+    """work(edges[s : s + 2], s) for each slice s, by whichever thread is free; work(edges, 0) where there is one.
+
+    On a busy machine a thread may come late, or not at all: the others do not wait for slices that it has not begun.
+    """
     pieces = len(edges) - 1
     threads = min(torch.get_num_threads(), pieces)
     if threads == 1:
         work(edges, 0)
         return
-    cuts = [pieces * i // threads for i in range(threads + 1)]
-    (own, _), *others = ((edges[first : last + 1], first) for first, last in zip(cuts, cuts[1:]))
-    jobs = [_pool(threads).submit(work, stretch, first) for stretch, first in others]
-    work(own, 0)
+    left = iter(range(pieces))  # Python's own iterators are moved by one thread at a time
+
+    def some() -> None:
+        for s in left:
+            work(edges[s : s + 2], s)
+
+    jobs = [_pool(threads).submit(some) for _ in range(threads - 1)]
+    some()
     for job in jobs:
-        job.result()
+        if not job.cancel():
+            job.result()
