@@ -89,11 +89,12 @@ class Harmonic:
 
     def shares(self, Z: Spec) -> Shares:
         """M of sources at the reference's scale."""
-        enhanced = torch.stack([self.enhanced(z) for z in Z.unbind(-3)], -3)
+        # one at a time: of many at once libraries round transforms in another way, and batches shall not meet
+        enhanced = torch.stack([self.enhanced(z) for z in Z.flatten(0, -3)]).view(Z.shape)
         share = torch.softmax(2 * enhanced, -3)
         return share ** (1 / Z.shape[-3] if self.gamma is None else self.gamma)
 
-    def enhanced(self, Z: Complex[torch.Tensor, "*b f t"]) -> Float[torch.Tensor, "*b f t"]:
+    def enhanced(self, Z: Complex[torch.Tensor, "f t"]) -> Float[torch.Tensor, "f t"]:
         """xi + mu: the log spectrum of what stands out of one source's cepstrum."""
         F = Z.shape[-2]
         n = 2 * (F - 1)
