@@ -2,9 +2,9 @@
 
     python tests/golden/make_golden.py
 
-Do this when a recipe was changed on purpose, and look at the difference before committing it.  Processors round in their
-own ways, and what jointly diagonalisable models reach differs by that: fastmnmf2 has 14.36 dB on an AMD EPYC, 14.46 on
-an Intel Xeon, and 14.41 stands in golden.json by hand.
+Do this when a recipe was changed on purpose, and look at the difference before committing it.  Processors round in
+their own ways, and what jointly diagonalisable models reach differs by that: fastmnmf2 has 14.36 dB on an AMD EPYC,
+14.46 on an Intel Xeon, and 14.41 stands in golden.json by hand.
 """
 
 import json
