@@ -145,6 +145,13 @@ KERNELS: dict[str, Kernel] = {
         lambda s: (8 * s.M + 3) * s.N * s.C + 2 * _factor(s) + _modelled(s) + _ip1(s),
         "MK",
     ),
+    "modelled_cost": Kernel(
+        lambda m: (m.X(), m.W(), *m.factors(), m.gauss),
+        lambda s: (8 * s.M + 3 + 2 * s.K + 5) * s.N * s.C,
+        "MK",
+    ),
+    "inverse": Kernel(lambda m: (m.W().to(m.torch.complex128),), lambda s: 16 / 3 * s.M**3 * s.F),
+    "log_abs_det": Kernel(lambda m: (m.W().to(m.torch.complex128),), lambda s: 8 / 3 * s.M**3 * s.F),
     "unit_rows": Kernel(lambda m: (m.W(), m.spread(1)[:, 0]), lambda s: s.N * s.F * (4 * s.M**2 + 4 * s.M)),
     "angular_posterior": Kernel(
         lambda m: (m.X(), m.spread(m.s.N), m.positive(m.s.N, m.s.F, 1), *(m.positive(m.s.F, m.s.N) for _ in range(2))),

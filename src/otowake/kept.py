@@ -32,11 +32,11 @@ def folders() -> list[Path]:
     asked = os.environ.get("NUMBA_CACHE_DIR")
     if asked:
         return [Path(asked) / "otowake"]
-    if sys.platform == "darwin":
-        own = Path.home() / "Library" / "Caches"
-    else:
-        said = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME")
-        own = Path(said) if said else Path.home() / ".cache"
+    said = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME")
+    try:
+        own = Path(said) if said else Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    except RuntimeError:  # a user without a home
+        return [BESIDE]
     return [BESIDE, own / "otowake"]
 
 

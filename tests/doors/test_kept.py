@@ -68,11 +68,22 @@ def test_names_tell_kernels_types_and_versions_apart(monkeypatch):
 
 @pytest.mark.parametrize("variable", ["NUMBA_CACHE_DIR", "XDG_CACHE_HOME"])
 def test_folders_are_where_the_environment_says(variable, tmp_path, monkeypatch):
-    if variable == "XDG_CACHE_HOME" and (os.name == "nt" or sys.platform == "darwin"):
-        pytest.skip("only Linux and its like know XDG_CACHE_HOME")
+    if variable == "XDG_CACHE_HOME" and os.name == "nt":
+        pytest.skip("Windows does not know XDG_CACHE_HOME")
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.setenv(variable, str(tmp_path))
     assert kept.folders()[-1] == tmp_path / "otowake"
+
+
+def test_a_user_without_a_home_has_no_folder_there(monkeypatch):
+    def homeless():
+        raise RuntimeError
+
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    for variable in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(kept.Path, "home", homeless)
+    assert kept.folders() == [kept.BESIDE]
 
 
 CALL = """
