@@ -33,10 +33,12 @@ def measured(folder: Path | None, rounds: int, iterations: int, only: str) -> li
 
 
 def command(repeats: int = 3) -> list[dict]:
-    """Seconds by the clock of the process `otowake separate` on 10 s of stereo; the first has no kernels."""
+    """Seconds by the clock of the process `otowake separate` on 10 s of stereo; the first has no kernels, as where
+    neither `make` nor a wheel has brought any."""
     import soundfile
 
-    free = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS") and k not in SETTLED}
+    strange = {*SETTLED, "PYTHONDONTWRITEBYTECODE"}  # to a user
+    free = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS") and k not in strange}
     of = Scene()
     rows: list[dict] = []
     with tempfile.TemporaryDirectory() as scratch:

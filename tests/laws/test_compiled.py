@@ -1,4 +1,4 @@
-"""A compiled method takes the steps of the method itself."""
+"""A compiled method takes the steps of the method itself, and has its cost."""
 
 import pytest
 import torch
@@ -21,6 +21,14 @@ def test_the_steps_are_the_same(name):
     for key, x in plain.items():
         assert fast[key].dtype == x.dtype
         torch.testing.assert_close(fast[key], x, rtol=1e-6, atol=1e-9, msg=lambda text, key=key: f"{key}: {text}")
+
+
+@pytest.mark.parametrize("name", RECIPE_CASES)
+def test_the_cost_is_the_same(name):
+    case = RECIPE_CASES[name]
+    X = problem(case, 72)
+    s = ran(case.method, X, STEPS)
+    torch.testing.assert_close(compiled(case.method).cost(X, s), case.method.cost(X, s), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("settings", [{}, {"bases": 20}, {"sparsity": 0.1}], ids=str)
