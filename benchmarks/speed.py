@@ -34,7 +34,7 @@ def measured(folder: Path | None, rounds: int, iterations: int, only: str) -> li
 
 def command(repeats: int = 3) -> list[dict]:
     """Seconds by the clock of the process `otowake separate` on 10 s of stereo; the first has no kernels, as where
-    neither `make` nor a wheel has brought any."""
+    neither `make` nor a wheel has brought any.  In turn with it, as what no run is without: the import of torch."""
     import soundfile
 
     strange = {*SETTLED, "PYTHONDONTWRITEBYTECODE"}  # to a user
@@ -47,16 +47,22 @@ def command(repeats: int = 3) -> list[dict]:
         code = "from otowake.cli.main import main; raise SystemExit(main())"
         for title, words in ((ITERATED, ["--iterations", "100"]), ("separate, as it comes", [])):
             env = free | {"NUMBA_CACHE_DIR": f"{scratch}/{len(rows)}"}
-            walls = []
+            walls, imports = [], []
             for k in range(1 + repeats):
                 call = [sys.executable, "-c", code, "separate", str(path), "-o", f"{scratch}/out{k}", *words]
-                began = time.perf_counter()
-                done = subprocess.run(call, env=env, capture_output=True, text=True)
-                if done.returncode:
-                    raise SystemExit(f"otowake separate failed: {done.stderr}")
-                walls.append(time.perf_counter() - began)
-            rows.append({"case": title, "first_s": walls[0], "cached_s": walls[1:]})
+                walls.append(seconds_of(call, env))
+                imports.append(seconds_of([sys.executable, "-c", "import torch"], env))
+            rows.append({"case": title, "first_s": walls[0], "cached_s": walls[1:], "torch_s": imports})
     return rows
+
+
+def seconds_of(call: list[str], env: dict[str, str]) -> float:
+    """Of a process, by the clock."""
+    began = time.perf_counter()
+    done = subprocess.run(call, env=env, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{call} failed: {done.stderr}")
+    return time.perf_counter() - began
 
 
 def fastest(case: Case, row: dict, clock: str = "cpu") -> str | None:
@@ -130,7 +136,8 @@ def command_markdown(rows: list[dict]) -> list[str]:
         reach = [f"{asked[k]:.1f}" if k in asked else "-" for k in ("first", "cached")]
         cells.append([row["case"], f"{row['first_s']:.1f}", reach[0], spread(row["cached_s"], 1), reach[1]])
         cells[-1].append("-" if not asked else "yes" if _met(asked, row["first_s"], cached) else "no")
-    return table(["otowake", "first, s", "reach", "then, s", "reach", "met"], cells)
+        cells[-1].append(spread(row["torch_s"], 1) if "torch_s" in row else "-")
+    return table(["otowake", "first, s", "reach", "then, s", "reach", "met", "import torch alone, s"], cells)
 
 
 def _met(asked: dict[str, float], first: float, cached: float) -> bool:

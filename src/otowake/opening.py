@@ -140,9 +140,9 @@ class Masked:
 
     def _images(self, X: Mixture, seed: int) -> Iterator[Mixture]:
         """Of one source after the other, in the frames of X."""
-        x, m = self.stft.inverse(X), X.shape[-3]
+        x, m = self.stft.inverse(X.to(torch.complex128)), X.shape[-3]
         short = shorter(self.stft, CROWDED if self.sources > m else SHORTER)
-        Z = bins_first(short.forward(x))
+        Z = bins_first(short.forward(x)).to(X.dtype)
         method = aligned(AngularMixture(self.sources or m))
         state = last(until(iterate(method, Z, seed=seed), steps=method.length + self.steps)).state
         for image in method.images(Z, state, range(m)).unbind(-4):

@@ -113,8 +113,12 @@ class Stft:
             at += step
 
     def _laid(self, X: Complex[Tensor, "*b f t"]) -> Float[Tensor, "*b _"]:
-        """The frames' own signals over each other, from the beginning of the first one."""
-        return _overlap_added(torch.fft.irfft(X.mT, n=self.n_fft).mul_(self.dual(X)), self.hop)
+        """The frames' own signals over each other, from the beginning of the first one.
+
+        Frames that do not lie one after the other take the library twice as long, and it rounds them otherwise in
+        a batch.
+        """
+        return _overlap_added(torch.fft.irfft(X.mT.contiguous(), n=self.n_fft).mul_(self.dual(X)), self.hop)
 
     def dual(self, x: Tensor) -> Float[Tensor, " n_fft"]:
         """The synthesis window: the window over the sum of squared windows, which repeats every hop samples
@@ -153,9 +157,3 @@ def bins_first(X: Complex[Tensor, "*b m f t"]) -> Complex[Tensor, "*b m f t"]:
     """The same tensor, laid out in memory with frequency before microphones: one bin of all microphones is one
     stretch, which the kernels read without a copy."""
     return X.movedim(-2, -3).contiguous().movedim(-3, -2)
-
-
-def frames_first(X: Complex[Tensor, "*b f t"]) -> Complex[Tensor, "*b f t"]:
-    """The same tensor, laid out in memory one frame after the other: it is transformed back in half the time, copy
-    included."""
-    return X.mT.contiguous().mT

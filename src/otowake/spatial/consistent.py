@@ -18,7 +18,7 @@ import torch
 from otowake.core.method import Split
 from otowake.core.types import Cost, Gain, Images, Mixture, Power
 from otowake.ops import abs2_by_bin, demixed, inverse
-from otowake.signal.stft import Stft, frames_first
+from otowake.signal.stft import Stft
 from otowake.spatial.determined import Determined, DeterminedState
 from otowake.spatial.shares import Directions
 
@@ -44,7 +44,7 @@ class Consistent:
 
     def observe(self, X: Mixture, p: DeterminedState) -> Power:
         self.stft.check(X)
-        each = (self.stft.forward(self.stft.inverse(frames_first(demixed(X, w)))) for w in p.W.split(1, -2))
+        each = (self.stft.forward(self.stft.inverse(demixed(X, w))) for w in p.W.split(1, -2))
         return torch.cat([abs2_by_bin(Y) for Y in each], -3)
 
     def power(self, o: Power, p: DeterminedState) -> Power:
