@@ -12,8 +12,6 @@ import os
 import subprocess
 import sys
 
-from otowake import kept
-
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt(3)
 
 
@@ -46,6 +44,8 @@ def compile_ahead() -> None:
 
     Nothing is done where kernels were compiled before, cannot be kept here, or a second process would be in the way.
     """
+    from otowake import kept  # which reads the kernels' sources: no other command needs to
+
     if kept.read(kept.DONE) is not None or not kept.writable() or (os.cpu_count() or 1) < 2:
         return
     words, none = [sys.executable, "-m", "otowake.ops.cpu.ahead", "--beside"], subprocess.DEVNULL

@@ -199,11 +199,13 @@ class _Drawing:
         self._panels = Panels(recording.samples[0], recording.rate) if few else None
         with contextlib.suppress(OtowakeError):  # what a recording that failed has left
             easel.finish()
-        self._costs = self._file("cost.png")
-        report = outcome.report
+        report, self._costs = outcome.report, list[str]()
         if len(report["costs"]) > 1:
+            path = self._file("cost.png")
             words = {key: report[key] for key in ("costs", "method", "residuals") if key in report}
-            easel.draw("costs", self._costs, **words, tolerance=report.get("settings", {}).get("tolerance", 0.0))
+            tolerance = report.get("settings", {}).get("tolerance", 0.0)
+            easel.draw("costs", path, **words, tolerance=tolerance)
+            self._costs.append(path.name)
 
     def see(self, n: int, part: "Sound") -> None:
         from otowake.tasks.drawing.figure import titled
@@ -213,16 +215,16 @@ class _Drawing:
 
     def files(self) -> list[str]:
         """Has the sounds drawn; gives the names of all files, which are there when the easel has finished."""
-        spectrogram, over, files = self._file("spectrogram.png"), self._outcome.over, []
-        if self._panels is not None:
-            files.append(spectrogram.name)
-            if over is None:
-                self._easel.draw("panels", spectrogram, **self._panels.picture()._asdict())
-            else:  # what draws over panels does not leave this process
-                from otowake.tasks.drawing.panels import panels
+        if self._panels is None:
+            return self._costs
+        path, picture, over = self._file("spectrogram.png"), self._panels.picture(), self._outcome.over
+        if over is None:
+            self._easel.draw("panels", path, **picture._asdict())
+        else:  # what draws over panels does not leave this process
+            from otowake.tasks.drawing.panels import panels
 
-                panels(spectrogram, self._panels.picture(), over)
-        return [*files, self._costs.name] if len(self._outcome.report["costs"]) > 1 else files
+            panels(path, picture, over)
+        return [path.name, *self._costs]
 
     def _file(self, ending: str) -> Path:
         return self._stem.with_name(f"{self._stem.name}-{ending}")
