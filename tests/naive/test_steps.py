@@ -42,6 +42,20 @@ def test_layout_does_not_matter(name, layout):
     assert torch.equal(SWEEPS[name](*map(LAYOUTS[layout], args)), SWEEPS[name](*args))
 
 
+@pytest.mark.parametrize("level", [-50, 50])
+@pytest.mark.parametrize("who", ["rows", "op", "definition"])
+@pytest.mark.parametrize("name", SWEEPS)
+def test_sweeps_know_no_level(name, who, level):
+    """What is 300 dB quieter in a bin has rows that are 300 dB larger, to the bit."""
+    sweep = {"rows": SWEEPS[name], "op": OPS[name], "definition": OPS[name].definition}[who]
+    V, W = problem(3, bins=4)
+    wanted = sweep(V, W).clone()
+    V[1::2] *= 4.0**level
+    W[1::2] *= 2.0**-level
+    wanted[1::2] *= 2.0**-level
+    assert torch.equal(sweep(V, W), wanted)
+
+
 def test_rows_keep_empty_bins_and_exchange_pivots():
     V, W = problem(3, bins=4)
     V[1] = 0

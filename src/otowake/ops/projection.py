@@ -69,7 +69,7 @@ def ip1_steps(M: int) -> Steps:
                 do.read_v(L[i][j], (k * M + i) * M + j)
                 do.scaled(L[i][j], L[i][j], unit)
             do.raised(L[i][i], L[i][i], unit)  # V / s + delta I, of an empty V the identity
-        do.root(L, r)
+        do.root(L, r, unit)
         do.let(h, 0)
         for i in range(M):
             do.times(a[i], A[i][k], one)
@@ -78,7 +78,7 @@ def ip1_steps(M: int) -> Steps:
         for i in range(M):
             do.dot(h, a[i], u[i])
         do.scaled(h, h, s)
-        do.inverse_root(h, h)
+        do.inverse_root(h, h, one)
         for i in range(M):
             do.conj_scaled(w[k][i], u[i], h)
             do.write(w[k][i], k * M + i)
@@ -115,8 +115,8 @@ def ip2_steps(M: int) -> Steps:
     for m, n in pairs(M):
         held = factors[m % 2], factors[(m + 1) % 2]
         if m == 0:
-            _root(do, m, *held[0])  # else it has been the last pair's n
-        _root(do, n, *held[1])
+            _root(do, m, *held[0], one)  # else it has been the last pair's n
+        _root(do, n, *held[1], one)
         a = [columns[m], columns[n]]
         for c in range(2):
             _projected(do, held[c], a, P[c], B[c], (one, minus))
@@ -133,12 +133,12 @@ def ip2_steps(M: int) -> Steps:
     return do.done()
 
 
-def _root(do: Program, q: int, L: Matrix, r: Vector) -> None:
+def _root(do: Program, q: int, L: Matrix, r: Vector, least: Number) -> None:
     """Cholesky's factor of V_q."""
     for i in range(len(L)):
         for j in range(i + 1):
             do.read_v(L[i][j], (q * len(L) + i) * len(L) + j)
-    do.root(L, r)
+    do.root(L, r, least)
 
 
 def _projected(do: Program, factor: tuple[Matrix, Vector], a: Matrix, P: Matrix, B: Matrix, ones: Ones) -> None:
@@ -162,7 +162,7 @@ def _generalised(do: Program, C: Matrix, L: Matrix, h: Matrix, spare: Vector, on
     """h <- `linalg.hermitian.generalised_pair` of C and L, of which there are the lower parts; both are spent."""
     one, minus, unit = ones
     r0, r1, so, d, other, root, norm, value = spare
-    do.root(L, [r0, r1])
+    do.root(L, [r0, r1], one)
     do.conj_scaled(other, C[1][0], r0)
     do.scaled(C[0][0], C[0][0], r0)
     do.less(C[1][0], L[1][0], C[0][0])
@@ -187,7 +187,7 @@ def _generalised(do: Program, C: Matrix, L: Matrix, h: Matrix, spare: Vector, on
     do.dot(norm, x, x)
     do.dot(norm, y, y)
     do.raised(norm, norm, unit)
-    do.inverse_root(root, norm)
+    do.inverse_root(root, norm, one)
     do.scaled(root, norm, root)
     for z in (x, value):
         do.share(z, root, 1)
@@ -195,7 +195,7 @@ def _generalised(do: Program, C: Matrix, L: Matrix, h: Matrix, spare: Vector, on
     do.let(norm, 0)
     do.dot(norm, x, x)
     do.dot(norm, y, y)
-    do.inverse_root(norm, norm)
+    do.inverse_root(norm, norm, one)
     do.scaled(h[0][0], x, norm)
     do.scaled(h[1][0], y, norm)
     do.conj_scaled(h[0][1], y, norm)
@@ -205,7 +205,7 @@ def _generalised(do: Program, C: Matrix, L: Matrix, h: Matrix, spare: Vector, on
         do.scaled(bottom, bottom, r1)
         do.less_conj(top, L[1][0], bottom)
         do.scaled(top, top, r0)
-    do.inverse_root(value, value)
+    do.inverse_root(value, value, one)
     for row in h:
         do.scaled(row[0], row[0], value)
 

@@ -91,9 +91,9 @@ class Program:
         """x <- 1 / a."""
         self._steps.append((RECIPROCAL, x, a, a))
 
-    def inverse_root(self, x: Number, a: Number) -> None:
-        """x <- 1 / sqrt(Re a), of `least` or more."""
-        self._steps.append((ROOT, x, a, a))
+    def inverse_root(self, x: Number, a: Number, least: Number) -> None:
+        """x <- 1 / sqrt(Re a), of Im least or more, and never of nothing."""
+        self._steps.append((ROOT, x, a, least))
 
     def larger(self, x: Number, a: Number, b: Number) -> None:
         """x <- whether |b| > |a|."""
@@ -136,14 +136,15 @@ class Program:
                         self.less(P[i][j], P[i][c], P[c][j])
                     self.less(A[i][j], P[i][c], A[c][j])
 
-    def root(self, L: list[list[Number]], r: list[Number]) -> None:
-        """L <- Cholesky's factor of the Hermitian L, below the diagonal; r <- 1 / that on it."""
+    def root(self, L: list[list[Number]], r: list[Number], least: Number) -> None:
+        """L <- Cholesky's factor of the Hermitian L, below the diagonal; r <- 1 / that on it, the square of which is
+        Im least or more."""
         for i in range(len(L)):
             for j in range(i + 1):
                 for c in range(j):
                     self.less_conj(L[i][j], L[j][c], L[i][c])
                 if i == j:
-                    self.inverse_root(r[i], L[i][i])
+                    self.inverse_root(r[i], L[i][i], least)
                 else:
                     self.scaled(L[i][j], L[i][j], r[j])
 

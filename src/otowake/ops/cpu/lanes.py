@@ -61,7 +61,7 @@ def _step(op, x, a, b, least):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
             xr[t], xi[t] = ar[t] * d, -ai[t] * d
     elif op == ROOT:
         for t in range(LANES):
-            xr[t] = 1.0 / np.sqrt(max(ar[t], least))
+            xr[t] = 1.0 / np.sqrt(max(ar[t], bi[t], EMPTY))
     elif op == LARGER:
         for t in range(LANES):
             xr[t] = 1.0 if br[t] * br[t] + bi[t] * bi[t] > ar[t] * ar[t] + ai[t] * ai[t] else 0.0

@@ -105,7 +105,7 @@ def _step(what, X, A, B, least: tl.constexpr, lanes: tl.constexpr):  # type: ign
         d = 1.0 / (ar * ar + ai * ai)
         xr, xi = ar * d, -ai * d
     elif what == _ROOT:
-        xr = 1.0 / tl.sqrt(tl.maximum(ar, floor))
+        xr = 1.0 / tl.sqrt(tl.maximum(ar, tl.maximum(bi, tl.full((lanes,), _EMPTY, tl.float64))))
     elif what == _LARGER:
         xr = (br * br + bi * bi > ar * ar + ai * ai).to(tl.float64)
     elif what == _EXCHANGED:

@@ -40,7 +40,7 @@ def run(program: Steps, V: Tensor, W: Tensor, least: float) -> Tensor:
             Z[x] = torch.where(some, 1 / re, zero), torch.where(some, zero + least, 1.0)
             Z[a] = torch.where(some, re, 1.0), Z[a][1]
         elif what == op.ROOT:
-            Z[x] = torch.rsqrt(Z[a][0].clamp_min(least)), zero
+            Z[x] = torch.rsqrt(torch.maximum(Z[a][0], Z[b][1].clamp_min(op.EMPTY))), zero
         else:
             Z[x] = _ALGEBRA[what](Z[x], Z[a], Z[b])
     return torch.stack(out)
