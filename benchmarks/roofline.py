@@ -159,6 +159,11 @@ KERNELS: dict[str, Kernel] = {
     ),
     "abs2_by_bin": Kernel(lambda m: (m.normal(m.s.N, m.s.T, m.s.F).mT,), lambda s: 3 * s.N * s.C),
     "demixed": Kernel(lambda m: (m.X(), m.W()), lambda s: 8 * s.N * s.M * s.C),
+    "demixed_by_frame": Kernel(lambda m: (m.X(), m.W()), lambda s: 8 * s.N * s.M * s.C),
+    "reframed": Kernel(
+        lambda m: (m.positive(m.s.N, m.s.T, 2 * m.s.F - 2), m.positive(2 * m.s.F - 2), m.positive((m.s.F - 1) // 2)),
+        lambda s: (2 + 1 + 1 / 4) * s.N * 2 * s.C,
+    ),
     "demixed_power": Kernel(lambda m: (m.X(), m.W()), lambda s: (8 * s.M + 3) * s.N * s.C),
     "demixed_radius": Kernel(lambda m: (m.X(), m.spread(m.s.N)), lambda s: (8 * s.M + 4) * s.M * s.N * s.C),
     "ip1_sweep": Kernel(lambda m: (m.spread(m.s.N), m.W()), _ip1),

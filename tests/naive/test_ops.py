@@ -82,6 +82,12 @@ def _duals(p: Problem, count: int) -> list[Tensor]:
     return [make.normal(2 if p.wide else 1, p.sources, p.bins, p.frames) for _ in range(count)]
 
 
+def _frames(p: Problem) -> tuple[Tensor, ...]:
+    make, blocks, hop = Maker(p), max(1, p.sources), 8 * p.bases + 3
+    window, whole = (make.positive(n)[(0,) * len(p.batch)] for n in (blocks * hop, hop))
+    return make.positive(p.sources, blocks + p.frames, blocks * hop), window, whole
+
+
 def _spectra(p: Problem) -> tuple[Tensor, ...]:
     return (Maker(p).normal(p.sources, p.frames, p.bins).mT,)
 
@@ -195,6 +201,7 @@ ARGUMENTS: dict[str, Callable[[Problem], tuple[Tensor, ...]]] = {
     "angular_posterior": _angular,
     "weighted_covariance": _covariance,
     "demixed": _demix,
+    "demixed_by_frame": _demix,
     "demixed_power": _demix,
     "demixed_radius": _radius,
     "demixed_step": _demixed_step,
@@ -225,6 +232,7 @@ ARGUMENTS: dict[str, Callable[[Problem], tuple[Tensor, ...]]] = {
     "log_abs_det": _square,
     "modelled_cost": _fused,
     "modelled_covariance": _fused,
+    "reframed": _frames,
     "unit_rows": _unit_rows,
 }
 SLOPED = [name for name in ARGUMENTS if ARGUMENTS[name](Problem())[-1].shape == (3,)]

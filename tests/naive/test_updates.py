@@ -879,3 +879,5 @@ def test_stft(n_fft, hop, samples):
     close(stft.inverse(X, samples), x.numpy())
     other = normal(g, *X.shape[1:])  # the spectrogram of no signal
     close(stft.inverse(other, samples), loops_istft(other.numpy(), n_fft, hop, samples))
+    longest = loops_istft(other.numpy(), n_fft, hop, other.shape[-1] * hop - (n_fft - hop))
+    close(stft.consistent(other), loops_stft(longest, n_fft, hop))

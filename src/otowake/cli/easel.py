@@ -6,6 +6,7 @@ arrays have names. What comes back for each is a line, null or the sentence that
 
 import atexit
 import contextlib
+import gc
 import io
 import json
 import os
@@ -108,7 +109,10 @@ def _received(stream: Any) -> Any:
 def main() -> None:
     """Draws what comes in until nothing does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with the process that it works for
+    gc.disable()
     _ready()
+    gc.freeze()  # the modules stay, and need not be looked through for garbage
+    gc.enable()
     while (message := _received(sys.stdin.buffer)) is not None:
         answer = json.dumps(_attempt(*message))
         sys.stdout.buffer.write(answer.encode() + b"\n")

@@ -2,8 +2,9 @@
 
 from otowake.ops.angular import angular_posterior
 from otowake.ops.covariance import weighted_covariance
-from otowake.ops.demix import abs2, abs2_by_bin, demixed, demixed_power, demixed_radius
+from otowake.ops.demix import abs2, abs2_by_bin, demixed, demixed_by_frame, demixed_power, demixed_radius
 from otowake.ops.factored import factored_activations, factored_bases, factored_moved
+from otowake.ops.frames import overlap_added, reframed
 from otowake.ops.full import full_halves, full_turned
 from otowake.ops.fused import demixed_step, modelled_cost, modelled_covariance, unit_rows
 from otowake.ops.joint import joint_activations, joint_bases, joint_shares, joint_weight
@@ -32,6 +33,7 @@ __all__ = [
     "bases_ratio",
     "constants",
     "demixed",
+    "demixed_by_frame",
     "demixed_power",
     "demixed_radius",
     "demixed_step",
@@ -60,7 +62,9 @@ __all__ = [
     "modelled_cost",
     "modelled_covariance",
     "norm",
+    "overlap_added",
     "raised",
+    "reframed",
     "rho",
     "slope_cost",
     "slope_weight",

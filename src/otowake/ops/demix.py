@@ -17,6 +17,14 @@ demixed = Op("demixed", definition, "demix", "(Tensor X, Tensor W) -> Tensor")
 """(X: *b m f t, W: *b f n m) -> Y: *b n f t."""
 
 
+def by_frame_definition(X: Tensor, W: Tensor) -> Tensor:
+    return definition(X, W).mT.contiguous().mT
+
+
+demixed_by_frame = Op("demixed_by_frame", by_frame_definition, "demix", "(Tensor X, Tensor W) -> Tensor")
+"""`demixed`, in memory frame by frame, as it is transformed back."""
+
+
 def abs2(Y: Tensor) -> Tensor:
     """|Y|^2, real."""
     return Y.real.square() + Y.imag.square()

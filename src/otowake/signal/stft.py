@@ -15,6 +15,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from otowake.core.errors import OtowakeError
+from otowake.ops import overlap_added, reframed
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,10 @@ class Stft:
         samples = max(0, X.shape[-1] * self.hop - front) if samples is None else samples
         return self._laid(X)[..., front : front + samples]
 
+    def consistent(self, X: Complex[Tensor, "*b f t"]) -> Complex[Tensor, "*b f t"]:
+        """The spectrogram of `inverse(X)`: the nearest to X that a signal has."""
+        return torch.fft.rfft(reframed(self._frames(X), self.window(X), _whole(self, X.real.dtype, X.device))).mT
+
     def joined(self, blocks: Iterable[Complex[Tensor, "*b f _"]], samples: int) -> Iterator[Float[Tensor, "*b _"]]:
         """`inverse` of blocks of frames laid end to end, which together are those of `samples` samples: its parts."""
         front, kept = self.n_fft - self.hop, None
@@ -113,12 +118,16 @@ class Stft:
             at += step
 
     def _laid(self, X: Complex[Tensor, "*b f t"]) -> Float[Tensor, "*b _"]:
-        """The frames' own signals over each other, from the beginning of the first one.
+        """The frames' own signals over each other, from the beginning of the first one."""
+        return overlap_added(self._frames(X).mul_(self.dual(X)), self.hop)
+
+    def _frames(self, X: Complex[Tensor, "*b f t"]) -> Float[Tensor, "*b t n_fft"]:
+        """The frames' own signals.
 
         Frames that do not lie one after the other take the library twice as long, and it rounds them otherwise in
         a batch.
         """
-        return _overlap_added(torch.fft.irfft(X.mT.contiguous(), n=self.n_fft).mul_(self.dual(X)), self.hop)
+        return torch.fft.irfft(X.mT.contiguous(), n=self.n_fft)
 
     def dual(self, x: Tensor) -> Float[Tensor, " n_fft"]:
         """The synthesis window: the window over the sum of squared windows, which repeats every hop samples
@@ -135,22 +144,17 @@ def _hann(n_fft: int, dtype: torch.dtype, device: torch.device) -> Tensor:
 @lru_cache(maxsize=8)
 @torch.inference_mode(False)
 def _dual(stft: Stft, dtype: torch.dtype, device: torch.device) -> Tensor:
-    window = _hann(stft.n_fft, dtype, device)
-    square = _overlap_added((window * window).expand(-(-stft.n_fft // stft.hop), -1), stft.hop)
-    whole = square[stft.n_fft - stft.hop : stft.n_fft]
-    at = (torch.arange(stft.n_fft, device=device) + stft.hop - stft.n_fft) % stft.hop
-    return window / whole[at]
+    at = torch.arange(stft.n_fft, device=device) % stft.hop
+    return _hann(stft.n_fft, dtype, device) / _whole(stft, dtype, device)[at]
 
 
-def _overlap_added(frames: Tensor, hop: int) -> Tensor:
-    """Frames *b t n laid over each other every hop samples: *b (t - 1) hop + n."""
-    *batch, t, n = frames.shape
-    blocks = -(-n // hop)
-    out = frames.new_zeros(*batch, t + blocks - 1, hop)
-    for i in range(blocks):
-        part = frames[..., i * hop : (i + 1) * hop]
-        out[..., i : i + t, : part.shape[-1]] += part
-    return out.reshape(*batch, -1)[..., : (t - 1) * hop + n]
+@lru_cache(maxsize=8)
+@torch.inference_mode(False)
+def _whole(stft: Stft, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The sum of squared windows over each sample of a hop, counted from where frames begin."""
+    square = _hann(stft.n_fft, dtype, device).square()
+    square = torch.nn.functional.pad(square, (0, -stft.n_fft % stft.hop))
+    return square.unflatten(-1, (-1, stft.hop)).sum(0)
 
 
 def bins_first(X: Complex[Tensor, "*b m f t"]) -> Complex[Tensor, "*b m f t"]:

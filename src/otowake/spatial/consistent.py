@@ -1,7 +1,6 @@
 """Consistency: the source model looks at spectrograms that some signal really has.
 
-Observe  Y <- STFT(iSTFT(A_ref Y)): the demixed signals, at the scale of the first microphone, made consistent; one
-         source at a time, since blocks of memory that the C library keeps are twice as fast as those it has to ask for
+Observe  Y <- STFT(iSTFT(A_ref Y)): the demixed signals, at the scale of the first microphone, made consistent
 Gauge    projection back: w_nf *= [W_f^-1]_1n for each bin, so r_nf *= |.|^2: neutral to the cost
 Update   that of the wrapped model with its covariances of X; weights are those of what was observed
 
@@ -17,10 +16,13 @@ import torch
 
 from otowake.core.method import Split
 from otowake.core.types import Cost, Gain, Images, Mixture, Power
-from otowake.ops import abs2_by_bin, demixed, inverse
+from otowake.ops import abs2_by_bin, demixed_by_frame, inverse
 from otowake.signal.stft import Stft
 from otowake.spatial.determined import Determined, DeterminedState
 from otowake.spatial.shares import Directions
+
+_AT_ONCE = 2**24
+"""Bytes of spectra: blocks of memory that the C library keeps are twice as fast as those it has to ask for."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,9 @@ class Consistent:
 
     def observe(self, X: Mixture, p: DeterminedState) -> Power:
         self.stft.check(X)
-        each = (self.stft.forward(self.stft.inverse(demixed(X, w))) for w in p.W.split(1, -2))
-        return torch.cat([abs2_by_bin(Y) for Y in each], -3)
+        some = max(1, _AT_ONCE // X[..., 0, :, :].nbytes)
+        v = [abs2_by_bin(self.stft.consistent(demixed_by_frame(X, w))) for w in p.W.split(some, -2)]
+        return torch.cat(v, -3) if len(v) > 1 else v[0]
 
     def power(self, o: Power, p: DeterminedState) -> Power:
         return self.spatial.power(o, p)

@@ -18,6 +18,7 @@ from otowake.ops import (
     abs2_by_bin,
     angular_posterior,
     demixed,
+    demixed_by_frame,
     demixed_power,
     factors_moved,
     inverse,
@@ -25,6 +26,7 @@ from otowake.ops import (
     log_abs_det,
     modelled_cost,
     modelled_covariance,
+    reframed,
     weighted_covariance,
 )
 
@@ -47,7 +49,8 @@ def calls() -> list[Callable[[], object]]:
         lambda: modelled_cost(X, W, B, H, e, slope),
         lambda: demixed(X.to(torch.complex128), W),
         lambda: abs2_by_bin(X),
-        lambda: demixed(X, W),
+        lambda: demixed_by_frame(X, W),
+        lambda: reframed(v, torch.ones(t), torch.ones(2)),
         lambda: (ip1_sweep(V, W), inverse(W), log_abs_det(W)),  # one kernel
         lambda: angular_posterior(X, V, v, ones, ones),
         lambda: demixed_power(X, W),

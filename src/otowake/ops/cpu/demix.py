@@ -8,22 +8,33 @@ from torch import Tensor
 
 from otowake.ops.cpu.arrays import bins_first, flat
 from otowake.ops.cpu.compile import kernel, part
-from otowake.ops.cpu.registers import FRAMES, apart, count, get, put, room
+from otowake.ops.cpu.registers import FRAMES, apart, at, count, get, put, room, set
 from otowake.ops.cpu.threads import over_bins
 from otowake.ops.cpu.vectors import spread
 
 _TILE = 32
-"""Numbers along each side of what is turned at a time."""
+"""Numbers along each side of what is turned at a time; whole vectors."""
+
+
+@part
+def _turned(tile, out, i, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """out, from i, j on, as far as it goes <- the tile, rows as columns."""
+    for b in range(min(_TILE, out.shape[0] - i)):
+        for a in range(min(_TILE, out.shape[1] - j)):
+            out[i + b, j + a] = tile[a, b]
 
 
 @kernel
 def _by_bin(Y, v, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Y: frames bins; v: bins frames."""
-    for t in range(0, Y.shape[0], _TILE):
+    tile = np.empty((_TILE, _TILE), v.dtype)
+    for first in range(0, len(Y), _TILE):
         for f in range(lo, hi, _TILE):
-            for j in range(f, min(f + _TILE, hi)):
-                for i in range(t, min(t + _TILE, Y.shape[0])):
-                    v[j, i] = Y[i, j].real * Y[i, j].real + Y[i, j].imag * Y[i, j].imag
+            for i in range(min(_TILE, len(Y) - first)):
+                for j in range(0, _TILE, count(tile)):
+                    re, im = at(Y[first + i], f + j)
+                    set(re * re + im * im, tile[i], j)
+            _turned(tile, v[:hi], f, first)
 
 
 @part
@@ -61,6 +72,22 @@ def _demix(X, W, Y, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
 
 
 @kernel
+def _by_frame(X, W, Y, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """W: f n 1 m;  Y: n frames bins."""
+    _, M, T = X.shape
+    x, tile = np.empty((M, 2, _TILE), X.real.dtype), np.empty((W.shape[1], _TILE, _TILE), Y.dtype)
+    for f in range(lo, hi, _TILE):
+        for first in range(0, T, _TILE):
+            for j in range(f, min(f + _TILE, hi)):
+                apart(X[j], first, x)
+                for n in range(W.shape[1]):
+                    for t in range(0, _TILE, count(x)):
+                        put(source(x, W[j, n, 0], t), tile[n, j - f], t)
+            for n in range(W.shape[1]):
+                _turned(tile[n], Y[n, :, :hi], first, f)
+
+
+@kernel
 def _power(X, W, v, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """v_n = sum of |W_n x|^2 over the rows of W_n; W: f n rows m."""
     _, M, T = X.shape
@@ -84,6 +111,15 @@ def abs2_by_bin(Y: Tensor) -> Tensor:
 def demixed(X: Tensor, W: Tensor) -> Tensor:
     """Kernel of `ops.demix.demixed`."""
     return _each(_demix, X, W.unsqueeze(-2), X.dtype)
+
+
+def demixed_by_frame(X: Tensor, W: Tensor) -> Tensor:
+    """Kernel of `ops.demix.demixed_by_frame`."""
+    *batch, _, f, t = X.shape
+    out = torch.empty((*batch, W.shape[-2], t, f), dtype=X.dtype)
+    for x, w, to in zip(flat(X, 3), flat(W.to(X.dtype).unsqueeze(-2), 4), flat(out, 3)):
+        over_bins(_by_frame, f, bins_first(x), np.ascontiguousarray(w), to)
+    return out.mT
 
 
 def demixed_power(X: Tensor, W: Tensor) -> Tensor:

@@ -31,8 +31,8 @@ def placed(figure: Any, left: float, bottom: float, width: float, height: float)
 
 def heading(axes: Any, name: str, note: str) -> None:
     """A title on the left, a remark on the right, and the house's small print."""
-    axes.set_title(name, loc="left", fontsize=10, fontweight="bold", color=TEXT, pad=4)
-    axes.set_title(note, loc="right", fontsize=9, color=FAINT, pad=4)
+    axes.set_title(name, loc="left", y=1.0, fontsize=10, fontweight="bold", color=TEXT, pad=4)
+    axes.set_title(note, loc="right", y=1.0, fontsize=9, color=FAINT, pad=4)
     axes.tick_params(labelsize=8, colors=TEXT, which="both")
     for label in (axes.xaxis.label, axes.yaxis.label):
         label.set_fontsize(9)
