@@ -39,6 +39,9 @@ from otowake.spatial.rank import covariance, full_rank_bins
 from otowake.spatial.relevance import POWERS, Held, check_relevance, relevance_cost, slopes
 from otowake.spatial.shares import Directions, Shares, diagonalised, each_bin
 
+_AT_ONCE = 2**24
+"""Bytes of spectra that images are made of at a time."""
+
 
 class JointDiagState(NamedTuple):
     """Q: *b f m m;  G: *b n #f m;  e: *b m 1 1;  C: covariances of the mixture *b f m m;  live: *b f."""
@@ -146,12 +149,10 @@ class JointDiag:
         return cost + relevance_cost(self._held(X, p, r)) if self.relevance else cost
 
     def images(self, X: Mixture, p: JointDiagState, r: Power, microphones: Sequence[int]) -> Images:
-        mics = list(microphones)
-        A = inverse(p.Q)[..., mics, :]
-        n, U = p.G.shape[-3], demixed(X, p.Q) / channels(r, p.G, p.e)
-        parts = [U * channels(r[..., k : k + 1, :, :], p.G[..., k : k + 1, :, :], p.e / n) for k in range(n)]
-        heard = torch.stack([demixed(part, A) for part in parts], -4)
-        return torch.where(p.live[..., None, None, :, None], heard, shared_out(X[..., mics, :, :], n))
+        some = max(1, _AT_ONCE // X[..., 0, :].nbytes)
+        bins = [slice(f, f + some) for f in range(0, X.shape[-2], some)]
+        own = [p._replace(Q=p.Q[..., f, :, :], G=_of(p.G, f), live=p.live[..., f]) for f in bins]
+        return torch.cat([_images(X[..., f, :], q, _of(r, f), list(microphones)) for f, q in zip(bins, own)], -2)
 
     def gauge(self, p: JointDiagState) -> tuple[JointDiagState, Gain]:
         Q, a = unit_rows(p.Q, p.C)  # a: *b m
@@ -159,6 +160,19 @@ class JointDiag:
         s = G.sum(-1).mean(-1)[..., None, None]  # *b n 1 1
         s = torch.where(s > 0, s, torch.ones_like(s))
         return p._replace(Q=Q, G=G / s, e=p.e * a[..., None, None]), s
+
+
+def _images(X: Mixture, p: JointDiagState, r: Power, mics: list[int]) -> Images:
+    A, n = inverse(p.Q)[..., mics, :], p.G.shape[-3]
+    U = demixed(X, p.Q) / channels(r, p.G, p.e)
+    alone = (channels(r[..., k : k + 1, :, :], p.G[..., k : k + 1, :, :], p.e / n) for k in range(n))
+    heard = torch.stack([demixed(U * each, A) for each in alone], -4)
+    return torch.where(p.live[..., None, None, :, None], heard, shared_out(X[..., mics, :, :], n))
+
+
+def _of(x: Tensor, bins: slice) -> Tensor:
+    """Some bins of *b n #f k."""
+    return x[..., bins, :] if x.shape[-2] > 1 else x
 
 
 def _heard_alone(G: Shares, half: Float[Tensor, "*b #n m"]) -> Float[Tensor, "*b n #f 1"]:
