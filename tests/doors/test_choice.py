@@ -39,6 +39,13 @@ def test_a_second_is_separated_and_a_hundred_samples_are_refused():
         otowake.separate(x[:, :100], 16_000)
 
 
+@pytest.mark.parametrize("shape", [(0, 16_000), (2, 0), (0, 2, 16_000)])
+@pytest.mark.parametrize("door", [otowake.separate, otowake.parts])
+def test_no_samples_at_all_are_refused(door, shape):
+    with pytest.raises(otowake.OtowakeError, match="which holds none"):
+        door(np.zeros(shape), 16_000)
+
+
 def test_offset_of_all_channels_takes_no_dimension():
     mixing = np.array([[1.0, 0.5, 0.2], [0.3, 1.0, -0.4], [-0.2, 0.6, 1.0]])
     sounds = np.diff(np.random.default_rng(2).laplace(size=(3, 16_003)), n=3)  # little at low frequencies

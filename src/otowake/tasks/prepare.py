@@ -55,19 +55,20 @@ def check_samples(x: Tensor) -> None:
         raise OtowakeError(
             f"The samples have the shape {tuple(x.shape)}; give (channels, samples), with batch axes in front if any."
         )
+    if not x.numel():
+        raise OtowakeError(f"The samples have the shape {tuple(x.shape)}, which holds none; give (channels, samples).")
     if not x.is_floating_point():
         raise OtowakeError(f"The samples are {x.dtype}; give floating point, for 16-bit integers x / 32768.")
     channels, samples = x.shape[-2:]
     if channels > MAX_CHANNELS:
         hint = "; is the array transposed? It should be (channels, samples)" if channels > samples else ""
         raise OtowakeError(f"{channels} channels are more than the {MAX_CHANNELS} that are taken{hint}.")
-    if x.numel() and not bool(torch.stack(x.aminmax()).isfinite().all()):  # no copy of a long recording
+    if not bool(torch.stack(x.aminmax()).isfinite().all()):  # no copy of a long recording
         at = [int(i) for i in (~x.isfinite()).nonzero()[0]]
         raise OtowakeError(
             f"The samples are not finite at channel {at[-2] + 1}, sample {at[-1]}; please repair the recording there."
         )
-    silent = (x == 0).all(-1).all(-1)
-    if samples and bool(silent.any()):
+    if bool((x == 0).all(-1).all(-1).any()):
         raise OtowakeError("The recording is silent: every sample is 0, so there is nothing to separate.")
 
 
