@@ -83,7 +83,7 @@ def _duals(p: Problem, count: int) -> list[Tensor]:
 
 
 def _frames(p: Problem) -> tuple[Tensor, ...]:
-    make, blocks, hop = Maker(p), max(1, p.sources), 8 * p.bases + 3
+    make, blocks, hop = Maker(p), p.sources, 8 * p.bases + 3
     window, whole = (make.positive(n)[(0,) * len(p.batch)] for n in (blocks * hop, hop))
     return make.positive(p.sources, blocks + p.frames, blocks * hop), window, whole
 

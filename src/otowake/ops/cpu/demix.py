@@ -110,32 +110,27 @@ def abs2_by_bin(Y: Tensor) -> Tensor:
 
 def demixed(X: Tensor, W: Tensor) -> Tensor:
     """Kernel of `ops.demix.demixed`."""
-    return _each(_demix, X, W.unsqueeze(-2), X.dtype)
+    return _each(_demix, X, W.unsqueeze(-2), X)
 
 
 def demixed_by_frame(X: Tensor, W: Tensor) -> Tensor:
     """Kernel of `ops.demix.demixed_by_frame`."""
-    *batch, _, f, t = X.shape
-    out = torch.empty((*batch, W.shape[-2], t, f), dtype=X.dtype)
-    for x, w, to in zip(flat(X, 3), flat(W.to(X.dtype).unsqueeze(-2), 4), flat(out, 3)):
-        over_bins(_by_frame, f, bins_first(x), np.ascontiguousarray(w), to)
-    return out.mT
+    return _each(_by_frame, X, W.unsqueeze(-2), X.mT).mT
 
 
 def demixed_power(X: Tensor, W: Tensor) -> Tensor:
     """Kernel of `ops.demix.demixed_power`."""
-    return _each(_power, X, W.unsqueeze(-2), X.real.dtype)
+    return _each(_power, X, W.unsqueeze(-2), X.real)
 
 
 def demixed_radius(X: Tensor, W: Tensor) -> Tensor:
     """Kernel of `ops.demix.demixed_radius`."""
-    return _each(_power, X, W, X.real.dtype)
+    return _each(_power, X, W, X.real)
 
 
-def _each(kernel: Any, X: Tensor, W: Tensor, dtype: torch.dtype) -> Tensor:
-    """Item by item of a batch."""
-    *batch, _, f, t = X.shape
-    out = torch.empty((*batch, W.shape[-3], f, t), dtype=dtype)
+def _each(kernel: Any, X: Tensor, W: Tensor, like: Tensor) -> Tensor:
+    """Item by item of a batch; like: of which dtype, and in which order of bins and frames."""
+    out = torch.empty((*X.shape[:-3], W.shape[-3], *like.shape[-2:]), dtype=like.dtype)
     for x, w, to in zip(flat(X, 3), flat(W.to(X.dtype), 4), flat(out, 3)):
-        over_bins(kernel, f, bins_first(x), np.ascontiguousarray(w), to)
+        over_bins(kernel, len(w), bins_first(x), np.ascontiguousarray(w), to)
     return out
